@@ -1,0 +1,220 @@
+import path from 'node:path';
+import type { Node } from 'constructs';
+import { FUNCTION_NAMES, type FunctionName } from './functions.ts';
+import type { ThrottleClass } from './routes.ts';
+
+export const STAGES = ['local', 'dev', 'staging', 'prod'] as const;
+export type Stage = (typeof STAGES)[number];
+
+const ARCHITECTURES = ['arm64', 'x86_64'] as const;
+export type ArchitectureName = (typeof ARCHITECTURES)[number];
+
+export interface Throttle {
+  /** Requests per second, sustained. */
+  readonly rateLimit: number;
+  /** Requests admitted at once. */
+  readonly burstLimit: number;
+}
+
+export interface WarmThroughput {
+  readonly readUnitsPerSecond: number;
+  readonly writeUnitsPerSecond: number;
+}
+
+export interface CustomDomain {
+  readonly domainName: string;
+  readonly certificateArn: string;
+}
+
+/** All that differs between deployments; read once from the CDK context, valid once it exists. */
+export interface StageConfig {
+  readonly stage: Stage;
+  /** Holds `<function-name>/bootstrap`. */
+  readonly bundles: string;
+  readonly architecture: ArchitectureName;
+  /** Keep tables and users when a stack goes away, and refuse to delete them. */
+  readonly protectData: boolean;
+  /** Sign-in by plain password, so that scripts need no SRP. */
+  readonly passwordAuth: boolean;
+  /** Cognito threat protection, at the price of the Plus plan per active user. */
+  readonly threatProtection: boolean;
+  readonly logRetentionDays: 7 | 30 | 90;
+  readonly warmThroughput?: WarmThroughput;
+  /** Unset: the function shares the account's pool. */
+  readonly reservedConcurrency: Partial<Record<FunctionName, number>>;
+  readonly throttles: Record<ThrottleClass, Throttle>;
+  /** Empty: no browser of another origin may call the API. */
+  readonly corsOrigins: readonly string[];
+  readonly customDomain?: CustomDomain;
+  readonly alarmEmail?: string;
+}
+
+/** The context is wrong; the message names the key, the value and what would be right. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+// Per route. Claims leave a fifth of an account's default quota (10,000 requests/s, burst 5,000) to the other
+// routes; a bigger sale needs a higher quota first, then the context.
+const FULL: Record<ThrottleClass, Throttle> = {
+  claim: { rateLimit: 8000, burstLimit: 4000 },
+  browse: { rateLimit: 1800, burstLimit: 900 },
+  admin: { rateLimit: 20, burstLimit: 40 },
+};
+const SMALL: Record<ThrottleClass, Throttle> = {
+  claim: { rateLimit: 500, burstLimit: 500 },
+  browse: { rateLimit: 100, burstLimit: 100 },
+  admin: { rateLimit: 20, burstLimit: 40 },
+};
+
+type StageDefaults = Pick<
+  StageConfig,
+  'protectData' | 'passwordAuth' | 'logRetentionDays' | 'throttles' | 'corsOrigins'
+>;
+
+const DEFAULTS: Record<Stage, StageDefaults> = {
+  local: {
+    protectData: false,
+    passwordAuth: true,
+    logRetentionDays: 7,
+    throttles: FULL,
+    corsOrigins: ['*'],
+  },
+  dev: { protectData: false, passwordAuth: true, logRetentionDays: 7, throttles: SMALL, corsOrigins: ['*'] },
+  staging: { protectData: true, passwordAuth: false, logRetentionDays: 30, throttles: FULL, corsOrigins: [] },
+  prod: { protectData: true, passwordAuth: false, logRetentionDays: 90, throttles: FULL, corsOrigins: [] },
+};
+
+const DEFAULT_BUNDLES = path.resolve(import.meta.dirname, '../../../target/lambda');
+
+/** Reads and validates the stage's configuration; throws `ConfigError`. */
+export function readConfig(node: Node): StageConfig {
+  const context = new ContextReader(node);
+  const stage = context.oneOf('stage', STAGES) ?? 'dev';
+  const defaults = DEFAULTS[stage];
+  return {
+    ...defaults,
+    stage,
+    bundles: path.resolve(context.text('bundles') ?? DEFAULT_BUNDLES),
+    architecture: context.oneOf('architecture', ARCHITECTURES) ?? 'arm64',
+    threatProtection: context.flag('threatProtection') ?? false,
+    warmThroughput: warmThroughput(context),
+    reservedConcurrency: reservedConcurrency(context),
+    throttles: {
+      claim: throttle(context, 'claim', defaults.throttles.claim),
+      browse: throttle(context, 'browse', defaults.throttles.browse),
+      admin: throttle(context, 'admin', defaults.throttles.admin),
+    },
+    corsOrigins: corsOrigins(context) ?? defaults.corsOrigins,
+    customDomain: customDomain(context),
+    alarmEmail: alarmEmail(context),
+  };
+}
+
+function warmThroughput(context: ContextReader): WarmThroughput | undefined {
+  const [read, write] = context.together('warmReads', 'warmWrites', (key) => context.integer(key));
+  if (read === undefined || write === undefined) return undefined;
+  // The DynamoDB minimum for an on-demand table.
+  if (read < 12_000) context.fail('warmReads', 'at least 12000 read units per second');
+  if (write < 4_000) context.fail('warmWrites', 'at least 4000 write units per second');
+  return { readUnitsPerSecond: read, writeUnitsPerSecond: write };
+}
+
+function reservedConcurrency(context: ContextReader): Partial<Record<FunctionName, number>> {
+  const expected = `a list like claim-coupon=200 of ${FUNCTION_NAMES.join(', ')}`;
+  const reserved: Partial<Record<FunctionName, number>> = {};
+  for (const entry of context.list('reservedConcurrency') ?? []) {
+    const [name, count, ...rest] = entry.split('=');
+    const fn = FUNCTION_NAMES.find((known) => known === name);
+    if (fn === undefined || !/^[1-9]\d*$/.test(count ?? '') || rest.length > 0) {
+      context.fail('reservedConcurrency', expected);
+    }
+    reserved[fn] = Number(count);
+  }
+  return reserved;
+}
+
+function throttle(context: ContextReader, name: ThrottleClass, fallback: Throttle): Throttle {
+  return {
+    rateLimit: context.integer(`${name}Rate`) ?? fallback.rateLimit,
+    burstLimit: context.integer(`${name}Burst`) ?? fallback.burstLimit,
+  };
+}
+
+function corsOrigins(context: ContextReader): string[] | undefined {
+  const origins = context.list('corsOrigins');
+  for (const origin of origins ?? []) {
+    const isOrigin = URL.canParse(origin) && /^https?:/.test(origin) && new URL(origin).origin === origin;
+    if (origin !== '*' && !isOrigin) {
+      context.fail('corsOrigins', 'a comma-separated list of origins like https://www.example.com, or *');
+    }
+  }
+  return origins;
+}
+
+function customDomain(context: ContextReader): CustomDomain | undefined {
+  const [domainName, certificateArn] = context.together('domainName', 'certificateArn', (key) =>
+    context.text(key),
+  );
+  if (domainName === undefined || certificateArn === undefined) return undefined;
+  if (!/^arn:[\w-]+:acm:[\w-]+:\d{12}:certificate\/.+$/.test(certificateArn)) {
+    context.fail('certificateArn', 'the ARN of an ACM certificate');
+  }
+  return { domainName, certificateArn };
+}
+
+function alarmEmail(context: ContextReader): string | undefined {
+  const email = context.text('alarmEmail');
+  if (email !== undefined && !/^\S+@\S+$/.test(email)) context.fail('alarmEmail', 'an e-mail address');
+  return email;
+}
+
+/** Context given by `-c key=value` is text; context in cdk.json may be of any JSON type. */
+class ContextReader {
+  constructor(private readonly node: Node) {}
+
+  text(key: string): string | undefined {
+    const value = this.node.tryGetContext(key);
+    if (value === undefined || value === null) return undefined;
+    const text = Array.isArray(value) ? value.join(',') : String(value).trim();
+    if (text === '') this.fail(key, 'not empty; leave it out for the default');
+    return text;
+  }
+
+  oneOf<T extends string>(key: string, allowed: readonly T[]): T | undefined {
+    const text = this.text(key);
+    if (text === undefined) return undefined;
+    return allowed.find((value) => value === text) ?? this.fail(key, `one of ${allowed.join(', ')}`);
+  }
+
+  flag(key: string): boolean | undefined {
+    const text = this.oneOf(key, ['true', 'false']);
+    return text === undefined ? undefined : text === 'true';
+  }
+
+  integer(key: string): number | undefined {
+    const text = this.text(key);
+    if (text === undefined) return undefined;
+    return /^[1-9]\d{0,8}$/.test(text) ? Number(text) : this.fail(key, 'a positive whole number');
+  }
+
+  list(key: string): string[] | undefined {
+    return this.text(key)
+      ?.split(',')
+      .map((entry) => entry.trim());
+  }
+
+  /** Two keys that make sense only together. */
+  together<T>(first: string, second: string, read: (key: string) => T | undefined): [T?, T?] {
+    const values: [T?, T?] = [read(first), read(second)];
+    if (values[0] === undefined && values[1] !== undefined) this.fail(first, `set, as ${second} is`);
+    if (values[1] === undefined && values[0] !== undefined) this.fail(second, `set, as ${first} is`);
+    return values;
+  }
+
+  fail(key: string, expected: string): never {
+    const value = this.node.tryGetContext(key);
+    const given = value === undefined ? 'it is not set' : `it is ${JSON.stringify(value)}`;
+    throw new ConfigError(`context '${key}' must be ${expected}; ${given}`);
+  }
+}

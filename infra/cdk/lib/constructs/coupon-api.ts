@@ -1,0 +1,148 @@
+import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
+import {
+  CfnStage,
+  CorsHttpMethod,
+  DomainName,
+  HttpApi,
+  HttpStage,
+  LogGroupLogDestination,
+} from 'aws-cdk-lib/aws-apigatewayv2';
+import { HttpUserPoolAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers';
+import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
+import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
+import type { IUserPool, IUserPoolClient } from 'aws-cdk-lib/aws-cognito';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import type { CustomDomain, StageConfig } from '../config.ts';
+import type { FunctionName } from '../functions.ts';
+import { ROUTES, routeKey } from '../routes.ts';
+import type { RustFunction } from './rust-function.ts';
+
+/** In every access token that a sign-in gives, and in no ID token. */
+const ACCESS_TOKEN_SCOPE = 'aws.cognito.signin.user.admin';
+
+/** Initialization is outside a function's time-out but inside the gateway's. */
+const COLD_START_ALLOWANCE = Duration.seconds(1);
+
+/** No address, no user: what is not logged needs no protection. */
+const ACCESS_LOG = JSON.stringify({
+  requestId: '$context.requestId',
+  time: '$context.requestTimeEpoch',
+  routeKey: '$context.routeKey',
+  status: '$context.status',
+  latencyMs: '$context.responseLatency',
+  integrationLatencyMs: '$context.integrationLatency',
+  error: '$context.error.responseType',
+  authorizerError: '$context.authorizer.error',
+  integrationError: '$context.integration.error',
+});
+
+export interface CouponApiProps {
+  readonly config: StageConfig;
+  readonly userPool: IUserPool;
+  readonly userPoolClient: IUserPoolClient;
+  readonly functions: Readonly<Record<FunctionName, RustFunction>>;
+}
+
+/** The public HTTP API: the table of routes, each with its authorization and its own limit. */
+export class CouponApi extends Construct {
+  readonly httpApi: HttpApi;
+  readonly url: string;
+  readonly domain?: DomainName;
+
+  constructor(scope: Construct, id: string, props: CouponApiProps) {
+    super(scope, id);
+    const { config } = props;
+    this.domain = config.customDomain && this.customDomain(config.customDomain);
+    this.httpApi = new HttpApi(this, 'Http', {
+      createDefaultStage: false,
+      corsPreflight: cors(config.corsOrigins),
+      disableExecuteApiEndpoint: this.domain !== undefined,
+    });
+    const stage = this.stage(config);
+    this.addRoutes(props, stage);
+    this.url = this.domain ? `https://${this.domain.name}/` : stage.url;
+  }
+
+  private customDomain({ domainName, certificateArn }: CustomDomain): DomainName {
+    return new DomainName(this, 'Domain', {
+      domainName,
+      certificate: Certificate.fromCertificateArn(this, 'Certificate', certificateArn),
+    });
+  }
+
+  private stage(config: StageConfig): HttpStage {
+    const accessLogs = new LogGroup(this, 'AccessLogs', {
+      retention: config.logRetentionDays,
+      removalPolicy: config.protectData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    });
+    return new HttpStage(this, 'Stage', {
+      httpApi: this.httpApi,
+      autoDeploy: true,
+      // A route that no one thought about gets the least.
+      throttle: config.throttles.admin,
+      detailedMetricsEnabled: true,
+      accessLogSettings: {
+        destination: new LogGroupLogDestination(accessLogs),
+        format: AccessLogFormat.custom(ACCESS_LOG),
+      },
+      domainMapping: this.domain && { domainName: this.domain },
+    });
+  }
+
+  private addRoutes({ config, functions, userPool, userPoolClient }: CouponApiProps, stage: HttpStage): void {
+    const authorizer = new HttpUserPoolAuthorizer('AccessToken', userPool, {
+      userPoolClients: [userPoolClient],
+    });
+    const integrations = new Map(
+      Object.values(functions).map((fn) => [
+        fn.name,
+        new HttpLambdaIntegration(fn.name, fn, { timeout: fn.timeout?.plus(COLD_START_ALLOWANCE) }),
+      ]),
+    );
+    const cfnStage = stage.node.defaultChild as CfnStage;
+    const routeSettings: Record<string, CfnStage.RouteSettingsProperty> = {};
+
+    for (const route of ROUTES) {
+      const needsToken = route.access === 'token';
+      const added = this.httpApi.addRoutes({
+        path: route.path,
+        methods: [route.method],
+        integration: integrations.get(route.function)!,
+        authorizer: needsToken ? authorizer : undefined,
+        authorizationScopes: needsToken ? [ACCESS_TOKEN_SCOPE] : undefined,
+      });
+      for (const httpRoute of added) {
+        // CloudFormation refuses settings for a route that is not there yet.
+        cfnStage.node.addDependency(httpRoute);
+        if (!needsToken) {
+          Validations.of(httpRoute).acknowledge({
+            id: 'AwsSolutions-APIG4',
+            reason: 'Anyone may read what is on sale.',
+          });
+        }
+      }
+      const { rateLimit, burstLimit } = config.throttles[route.throttle];
+      routeSettings[routeKey(route)] = {
+        throttlingRateLimit: rateLimit,
+        throttlingBurstLimit: burstLimit,
+        // A route's settings replace the default ones, which carry this too.
+        detailedMetricsEnabled: true,
+      };
+    }
+    // The L2 construct has no per-route settings.
+    cfnStage.routeSettings = routeSettings;
+  }
+}
+
+function cors(origins: readonly string[]) {
+  if (origins.length === 0) return undefined;
+  return {
+    allowOrigins: [...origins],
+    allowMethods: [CorsHttpMethod.GET, CorsHttpMethod.POST, CorsHttpMethod.PATCH],
+    allowHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'If-Match', 'If-None-Match'],
+    exposeHeaders: ['ETag', 'Location', 'Idempotent-Replayed', 'Retry-After'],
+    maxAge: Duration.hours(1),
+  };
+}

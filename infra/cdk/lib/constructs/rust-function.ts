@@ -1,0 +1,98 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { Annotations, type Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { type PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import {
+  Architecture,
+  Code,
+  Function as LambdaFunction,
+  LoggingFormat,
+  Runtime,
+  SystemLogLevel,
+  Tracing,
+} from 'aws-cdk-lib/aws-lambda';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import type { Construct } from 'constructs';
+import type { StageConfig } from '../config.ts';
+import type { FunctionName } from '../functions.ts';
+
+/** The namespace of every metric the functions write. */
+export const METRICS_NAMESPACE = 'Flashsale';
+
+const PLACEHOLDER = path.resolve(import.meta.dirname, '../placeholder');
+
+export interface RustFunctionProps {
+  readonly config: StageConfig;
+  readonly name: FunctionName;
+  readonly description: string;
+  readonly memorySize: number;
+  readonly timeout: Duration;
+  /** An alarm fires when the 99th percentile of the duration stays above. */
+  readonly p99Goal: Duration;
+  /** All that the function may do, beside writing its own logs and traces. */
+  readonly permissions: readonly PolicyStatement[];
+  /** Wins over the variables that every function gets. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Where an asynchronous event goes that failed for good; its depth is watched. */
+  readonly deadLetterQueue?: IQueue;
+}
+
+/** The one way to define a function: a Rust binary on the bare OS runtime, traced, logged, least privileged. */
+export class RustFunction extends LambdaFunction {
+  readonly name: FunctionName;
+  readonly p99Goal: Duration;
+
+  constructor(scope: Construct, id: string, props: RustFunctionProps) {
+    const { config, name } = props;
+    const logGroup = new LogGroup(scope, `${id}Logs`, {
+      retention: config.logRetentionDays,
+      removalPolicy: config.protectData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    });
+    const role = new Role(scope, `${id}Role`, { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
+    const bundle = path.join(config.bundles, name);
+    const isBuilt = existsSync(path.join(bundle, 'bootstrap'));
+
+    super(scope, id, {
+      description: props.description,
+      runtime: Runtime.PROVIDED_AL2023,
+      architecture: config.architecture === 'arm64' ? Architecture.ARM_64 : Architecture.X86_64,
+      handler: 'bootstrap',
+      code: Code.fromAsset(isBuilt ? bundle : PLACEHOLDER, { exclude: ['*', '!bootstrap'] }),
+      memorySize: props.memorySize,
+      timeout: props.timeout,
+      reservedConcurrentExecutions: config.reservedConcurrency[name],
+      role,
+      tracing: Tracing.ACTIVE,
+      logGroup,
+      loggingFormat: LoggingFormat.JSON,
+      // START and REPORT of every invocation would be most of a sale's log bill; traces hold the same figures.
+      systemLogLevelV2: config.stage === 'prod' ? SystemLogLevel.WARN : SystemLogLevel.INFO,
+      environment: {
+        STAGE: config.stage,
+        RUST_LOG: 'info',
+        METRICS_NAMESPACE,
+        ...props.environment,
+      },
+      deadLetterQueue: props.deadLetterQueue,
+    });
+    this.name = name;
+    this.p99Goal = props.p99Goal;
+
+    // Instead of the managed policy for logs, which allows writing to every log group.
+    logGroup.grantWrite(role);
+    for (const statement of props.permissions) this.addToRolePolicy(statement);
+
+    Validations.of(role).acknowledge({
+      id: 'AwsSolutions-IAM5[Resource::*]',
+      reason: 'Active tracing needs xray:Put*, which knows no resources. A test allows "*" for nothing else.',
+    });
+    if (!isBuilt) {
+      Annotations.of(this).addWarningV2(
+        'flashsale:binary-missing',
+        `no ${path.join(name, 'bootstrap')} in the bundle directory: a placeholder that always fails is used. ` +
+          'Build the functions, or give their directory with -c bundles=DIR.',
+      );
+    }
+  }
+}

@@ -1,0 +1,358 @@
+//! Claiming a coupon: never one too many, never one too few.
+
+use std::{sync::Arc, time::Duration};
+
+use domain_ids::{CouponId, GuestId, Nth, TemplateId};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    ClaimKey, Coupon, CouponCode, CouponState, IssueType, RefillStore, SaleMemory, Shard, ShardSearch, Step,
+    Stock, StoreError, Template, TemplateStatus, refill,
+};
+
+/// Times a claim starts over because the stock changed under it.
+const MAX_ROUNDS: u32 = 3;
+
+/// A top-up that is unfinished for longer than any function runs was left behind by a crash: whoever needs the
+/// stock finishes it.
+const REFILL_ABANDONED_AFTER: SignedDuration = SignedDuration::from_secs(10);
+
+/// A guest's wish for one coupon of a template.
+#[derive(Debug, Clone)]
+pub struct ClaimCoupon {
+    /// Who claims.
+    pub guest: GuestId,
+    /// What is claimed.
+    pub template: TemplateId,
+    /// Recognises repeats, where the caller named the request.
+    pub key: Option<ClaimKey>,
+    /// The code of the coupon, should one be issued.
+    pub code: CouponCode,
+    /// Now.
+    pub at: Timestamp,
+    /// Seeds the choice of shards and the jitter.
+    pub seed: u64,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    /// The coupon the guest holds now.
+    pub coupon: Coupon,
+    /// The coupon was issued by an earlier request with the same key.
+    pub replayed: bool,
+    /// Transactions that conflicted on the way.
+    pub conflicts: u32,
+}
+
+/// Why no coupon was issued.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimError {
+    /// There is no such template.
+    #[error("no such template")]
+    TemplateNotFound,
+    /// Coupons of this template are granted or exchanged, not claimed.
+    #[error("coupons of this template are not claimed")]
+    NotClaimable,
+    /// Too early.
+    #[error("the sale has not started")]
+    NotStarted(Window),
+    /// Too late.
+    #[error("the sale has ended")]
+    Ended(Window),
+    /// An operator has paused the sale.
+    #[error("the sale is paused")]
+    Paused(Window),
+    /// Nothing is left: every shard was seen empty.
+    #[error("sold out")]
+    SoldOut,
+    /// The guest holds as many as one guest may.
+    #[error("the guest holds as many coupons as allowed")]
+    LimitReached {
+        /// The coupons the guest holds, oldest first.
+        held: Vec<CouponId>,
+    },
+    /// Too many conflicts, or a top-up is under way. Nothing was issued; a repeat may succeed.
+    #[error("too much contention")]
+    Busy,
+    /// The store refuses more work for now. Nothing was issued; a repeat may succeed.
+    #[error("the store is throttling")]
+    Throttled,
+    /// The store failed. A coupon may have been issued; a repeat will find it.
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+}
+
+/// When a sale runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// The first instant.
+    pub starts_at: Timestamp,
+    /// The first instant after.
+    pub ends_at: Timestamp,
+}
+
+/// What became of the attempt to write a coupon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Issue {
+    /// It was written, and one unit was taken from the shard, in one step.
+    Issued,
+    /// The guest already holds a coupon with that ordinal; nothing was written.
+    Held(Box<Coupon>),
+    /// The shard has nothing left; nothing was written.
+    ShardEmpty,
+    /// Another transaction was in the way; nothing was written.
+    Conflict,
+    /// The store refused more work for now; nothing was written.
+    Throttled,
+}
+
+/// Where claims are recorded.
+pub trait ClaimStore: RefillStore {
+    /// The template as it is now (not an older copy).
+    fn template(&self, id: TemplateId) -> impl Future<Output = Result<Option<Template>, StoreError>> + Send;
+
+    /// The coupons of `template` that `guest` holds now, by ordinal. At most the per-user limit of them.
+    fn held(
+        &self,
+        guest: &GuestId,
+        template: TemplateId,
+    ) -> impl Future<Output = Result<Vec<Coupon>, StoreError>> + Send;
+
+    /// Writes the coupon if its key is free and takes one unit from `shard` (none where the stock is unlimited) if
+    /// it has one: both or neither.
+    fn issue(
+        &self,
+        coupon: &Coupon,
+        shard: Option<Shard>,
+    ) -> impl Future<Output = Result<Issue, StoreError>> + Send;
+
+    /// Which of `shards` have something left now. At most [`crate::SHARDS_PER_READ`] are asked for.
+    fn open_shards(
+        &self,
+        template: TemplateId,
+        shards: &[Shard],
+    ) -> impl Future<Output = Result<Vec<Shard>, StoreError>> + Send;
+
+    /// Notes on the template that every shard was seen empty in `epoch`; does nothing if the epoch has passed.
+    fn mark_sold_out(
+        &self,
+        template: TemplateId,
+        epoch: u64,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Waits: the domain has no timer of its own.
+    fn wait(&self, delay: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// Issues one coupon to a guest, or says why not.
+///
+/// A repeat with the same key returns the coupon of the first request, also after the sale. Of several requests
+/// at once with one key, one issues and the others return its coupon.
+pub async fn claim(
+    store: &impl ClaimStore,
+    memory: &SaleMemory,
+    command: &ClaimCoupon,
+) -> Result<Claimed, ClaimError> {
+    for _ in 0..MAX_ROUNDS {
+        let template = match memory.recall(command.template, command.at) {
+            Some(known) => known,
+            None => refresh(store, memory, command).await?,
+        };
+        let template = template.ok_or(ClaimError::TemplateNotFound)?;
+        if let Some(refusal) = refusal(&template, command.at) {
+            return replay(store, command).await?.ok_or(refusal);
+        }
+        if let Some(claimed) = claim_from(store, memory, command, &template).await? {
+            return Ok(claimed);
+        }
+    }
+    Err(ClaimError::Busy)
+}
+
+/// Why the template, as it is known, refuses every claim: costs no read and no write.
+fn refusal(template: &Template, now: Timestamp) -> Option<ClaimError> {
+    let window = Window { starts_at: template.starts_at, ends_at: template.ends_at };
+    if template.issue_type != IssueType::Manual {
+        Some(ClaimError::NotClaimable)
+    } else if now >= template.ends_at {
+        Some(ClaimError::Ended(window))
+    } else if template.status == TemplateStatus::Paused {
+        Some(ClaimError::Paused(window))
+    } else if now < template.starts_at {
+        Some(ClaimError::NotStarted(window))
+    } else {
+        let sold_out = |stock: &crate::LimitedStock| stock.sold_out_at.is_some() && !stock.refilling;
+        matches!(&template.stock, Stock::Limited(stock) if sold_out(stock)).then_some(ClaimError::SoldOut)
+    }
+}
+
+/// The coupon of an earlier request with the same key. Without a key there is nothing to look for.
+async fn replay(store: &impl ClaimStore, command: &ClaimCoupon) -> Result<Option<Claimed>, StoreError> {
+    let Some(key) = command.key else { return Ok(None) };
+    let held = store.held(&command.guest, command.template).await?;
+    let first = held.into_iter().find(|coupon| coupon.key == Some(key));
+    Ok(first.map(|coupon| Claimed { coupon, replayed: true, conflicts: 0 }))
+}
+
+async fn refresh(
+    store: &impl ClaimStore,
+    memory: &SaleMemory,
+    command: &ClaimCoupon,
+) -> Result<Option<Arc<Template>>, StoreError> {
+    let template = store.template(command.template).await?.map(Arc::new);
+    memory.learn(command.template, template.clone(), command.at);
+    Ok(template)
+}
+
+/// `None` when the stock changed underneath and the claim has to start over.
+async fn claim_from(
+    store: &impl ClaimStore,
+    memory: &SaleMemory,
+    command: &ClaimCoupon,
+    template: &Arc<Template>,
+) -> Result<Option<Claimed>, ClaimError> {
+    let mut holding = Holding::new(store, command, template).await?;
+    let known_empty = memory.empty_shards(template);
+    let mut search = ShardSearch::new(&template.stock, &command.guest, known_empty, command.seed);
+    let mut throttled = false;
+
+    loop {
+        if let Some(replayed) = holding.replay(command) {
+            return Ok(Some(replayed));
+        }
+        let nth = holding.next(template)?;
+        match search.step() {
+            Step::Try { shard, after } => {
+                if !after.is_zero() {
+                    store.wait(after).await;
+                }
+                let coupon = new_coupon(command, template, nth);
+                let issue = store.issue(&coupon, shard).await?;
+                throttled = issue == Issue::Throttled;
+                match issue {
+                    Issue::Issued => {
+                        memory.learn_empty(template, search.known_empty());
+                        let conflicts = search.conflicts();
+                        return Ok(Some(Claimed { coupon, replayed: false, conflicts }));
+                    }
+                    // The answer to our own write was lost and the write repeated.
+                    Issue::Held(held) if held.code == command.code => {
+                        return Ok(Some(Claimed {
+                            coupon: *held,
+                            replayed: false,
+                            conflicts: search.conflicts(),
+                        }));
+                    }
+                    Issue::Held(held) => holding.add(*held),
+                    Issue::ShardEmpty => {
+                        if let Some(shard) = shard {
+                            search.found_empty(shard);
+                        }
+                    }
+                    Issue::Conflict | Issue::Throttled => search.conflicted(),
+                }
+            }
+            Step::Read(shards) => {
+                let open = store.open_shards(template.id, &shards).await?;
+                search.read(&shards, &open);
+            }
+            Step::Exhausted => {
+                memory.learn_empty(template, search.known_empty());
+                return confirm_sold_out(store, memory, command, template).await;
+            }
+            Step::GiveUp => {
+                memory.learn_empty(template, search.known_empty());
+                return Err(if throttled { ClaimError::Throttled } else { ClaimError::Busy });
+            }
+        }
+    }
+}
+
+/// Every shard was seen empty at some moment of the epoch. Within an epoch an empty shard stays empty, so if the
+/// epoch still lasts now, all of them are empty now.
+async fn confirm_sold_out(
+    store: &impl ClaimStore,
+    memory: &SaleMemory,
+    command: &ClaimCoupon,
+    seen: &Template,
+) -> Result<Option<Claimed>, ClaimError> {
+    let Some(current) = refresh(store, memory, command).await? else {
+        return Err(ClaimError::TemplateNotFound);
+    };
+    let (Stock::Limited(before), Stock::Limited(now)) = (&seen.stock, &current.stock) else {
+        return Ok(None);
+    };
+    if now.refilling {
+        if command.at.duration_since(current.updated_at) > REFILL_ABANDONED_AFTER {
+            refill::adopt(store, &current, command.at).await?;
+            refresh(store, memory, command).await?;
+            return Ok(None);
+        }
+        return Err(ClaimError::Busy);
+    }
+    if now.epoch != before.epoch {
+        return Ok(None);
+    }
+    if now.sold_out_at.is_none() {
+        store.mark_sold_out(current.id, now.epoch, command.at).await?;
+        refresh(store, memory, command).await?;
+    }
+    Err(ClaimError::SoldOut)
+}
+
+/// The coupons of the template that the guest is known to hold.
+struct Holding {
+    coupons: Vec<Coupon>,
+}
+
+impl Holding {
+    /// Where a guest may hold only one, nothing is read: the write itself finds out.
+    async fn new(
+        store: &impl ClaimStore,
+        command: &ClaimCoupon,
+        template: &Template,
+    ) -> Result<Self, StoreError> {
+        let coupons = if template.per_user_limit == 1 {
+            Vec::new()
+        } else {
+            store.held(&command.guest, command.template).await?
+        };
+        Ok(Self { coupons })
+    }
+
+    fn add(&mut self, coupon: Coupon) {
+        self.coupons.push(coupon);
+    }
+
+    fn replay(&self, command: &ClaimCoupon) -> Option<Claimed> {
+        let key = command.key?;
+        let first = self.coupons.iter().find(|coupon| coupon.key == Some(key))?;
+        Some(Claimed { coupon: first.clone(), replayed: true, conflicts: 0 })
+    }
+
+    /// The lowest free ordinal. Ordinals are taken from 1 up without a gap and never given back, so that two
+    /// requests with one key always meet at the same one.
+    fn next(&self, template: &Template) -> Result<Nth, ClaimError> {
+        (1..=template.per_user_limit)
+            .filter_map(Nth::new)
+            .find(|&nth| self.coupons.iter().all(|coupon| coupon.nth() != nth))
+            .ok_or_else(|| ClaimError::LimitReached {
+                held: self.coupons.iter().map(|coupon| coupon.id).collect(),
+            })
+    }
+}
+
+fn new_coupon(command: &ClaimCoupon, template: &Template, nth: Nth) -> Coupon {
+    Coupon {
+        id: CouponId::new(&command.guest, template.id, nth),
+        guest: command.guest.clone(),
+        code: command.code,
+        terms: template.terms.clone(),
+        state: CouponState::Unused,
+        claimed_at: command.at,
+        expires_at: template.expiry(command.at),
+        key: command.key,
+    }
+}
