@@ -29,9 +29,8 @@ impl CouponCode {
             *symbol = (random >> (5 * i)) as u8 & 31;
         }
         let check = remainder(&symbols);
-        if let [.., last] = &mut symbols {
-            *last = check;
-        }
+        let [.., last] = &mut symbols;
+        *last = check;
         Self(symbols)
     }
 }

@@ -5,7 +5,8 @@ use domain_money::Fen;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    Benefit, Coupon, CouponCode, CouponState, IssueType, LimitedStock, NewTemplate, Stock, Template, Threshold,
+    Benefit, Coupon, CouponCode, CouponState, IssueType, LimitedStock, NewTemplate, Stock, Template,
+    Threshold,
 };
 
 /// 2026-11-11T00:00:00+08:00, a good day for a sale.

@@ -6,6 +6,7 @@
 mod claim;
 mod code;
 mod coupon;
+mod list;
 mod manage;
 mod memory;
 mod refill;
@@ -21,6 +22,7 @@ mod fixtures;
 pub use claim::{ClaimCoupon, ClaimError, ClaimStore, Claimed, Issue, Window, claim};
 pub use code::{CouponCode, InvalidCode};
 pub use coupon::{ClaimKey, Coupon, CouponState, CouponStatus};
+pub use list::{CouponShelf, Page, TemplatePosition, TemplateShelf, list_coupons};
 pub use manage::{ChangeError, CreateError, TemplateStore, change_template, create_template};
 pub use memory::{REMEMBERED_FOR, SaleMemory};
 pub use refill::RefillStore;
@@ -30,6 +32,7 @@ pub use stock::{
 };
 pub use store::StoreError;
 pub use template::{
-    Benefit, IssueType, NewTemplate, Phase, Template, TemplateChange, TemplateStatus, Terms, Threshold, limits,
+    Benefit, IssueType, NewTemplate, Phase, Template, TemplateChange, TemplateStatus, Terms, Threshold,
+    limits,
 };
 pub use violation::{Violation, Violations};

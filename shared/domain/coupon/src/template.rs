@@ -223,10 +223,8 @@ fn check_benefit(wrong: &mut Violations, benefit: &Benefit, threshold: Threshold
         }
         Benefit::Discount { percent, cap } => {
             wrong.check((1..=99).contains(percent), Violation::new("discountPercent", "must be 1 to 99"));
-            wrong.check(
-                cap.is_none_or(sensible),
-                Violation::new("discountCapFen", "must be 1 to 1000000000"),
-            );
+            wrong
+                .check(cap.is_none_or(sensible), Violation::new("discountCapFen", "must be 1 to 1000000000"));
         }
         Benefit::Gift { sku } => {
             let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -320,7 +318,8 @@ impl Template {
             Phase::Paused
         } else if now < self.starts_at {
             Phase::Coming
-        } else if matches!(&self.stock, Stock::Limited(stock) if stock.sold_out_at.is_some() && !stock.refilling) {
+        } else if matches!(&self.stock, Stock::Limited(stock) if stock.sold_out_at.is_some() && !stock.refilling)
+        {
             Phase::SoldOut
         } else {
             Phase::Running
@@ -372,7 +371,15 @@ mod tests {
         });
         assert_eq!(
             fields,
-            ["name", "perUserLimit", "validDays", "totalCount", "expectedClaimsPerSecond", "endTime", "endTime"]
+            [
+                "name",
+                "perUserLimit",
+                "validDays",
+                "totalCount",
+                "expectedClaimsPerSecond",
+                "endTime",
+                "endTime"
+            ]
         );
     }
 

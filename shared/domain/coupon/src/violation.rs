@@ -20,13 +20,15 @@ impl Violation {
 pub struct Violations(Vec<Violation>);
 
 impl Violations {
-    pub(crate) fn check(&mut self, holds: bool, otherwise: Violation) {
+    /// Adds `otherwise` unless it `holds`.
+    pub fn check(&mut self, holds: bool, otherwise: Violation) {
         if !holds {
             self.0.push(otherwise);
         }
     }
 
-    pub(crate) fn into_result(self) -> Result<(), Self> {
+    /// An error if anything is wrong.
+    pub fn into_result(self) -> Result<(), Self> {
         if self.0.is_empty() { Ok(()) } else { Err(self) }
     }
 
