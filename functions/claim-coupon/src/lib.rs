@@ -1,1 +1,3 @@
-//! claim-coupon.
+//! Claims a coupon: one transaction of two items, never one too many, never one too few.
+
+pub mod handler;

@@ -1,1 +1,3 @@
-//! list-my-coupons.
+//! Shows a guest the coupons they hold, and nobody else's.
+
+pub mod handler;

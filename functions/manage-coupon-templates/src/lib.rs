@@ -1,1 +1,3 @@
-//! manage-coupon-templates.
+//! Lets operators publish and change coupon templates.
+
+pub mod handler;

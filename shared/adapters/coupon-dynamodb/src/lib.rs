@@ -1,1 +1,67 @@
-//! coupon-dynamodb.
+//! Coupons, templates and their stock in one DynamoDB table.
+//!
+//! | item | `pk` | `sk` |
+//! |---|---|---|
+//! | template | `TEMPLATE#<template>` | `TEMPLATE` |
+//! | stock shard | `TEMPLATE#<template>#STOCK#<n>` | `STOCK` |
+//! | coupon | `USER#<guest>` | `COUPON#<template>#<nth>` |
+//!
+//! Each shard is a partition key of its own, so that DynamoDB can put them on different partitions. A coupon's key
+//! is its own limit: a guest cannot hold the same ordinal of a template twice. Templates alone carry the keys of
+//! the index `templates-by-end`, so that a claim writes to no index.
+
+mod claim;
+mod consumed;
+mod coupon_item;
+mod error;
+mod keys;
+mod list;
+mod manage;
+mod stock;
+mod template_item;
+mod terms_item;
+
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::{Client, types::ReturnConsumedCapacity};
+use domain_coupon::{StoreError, Template};
+use domain_ids::TemplateId;
+
+pub use consumed::{Consumed, Units};
+
+use crate::error::{corrupt, store_error};
+
+/// The coupon table.
+#[derive(Debug, Clone)]
+pub struct CouponTable {
+    client: Client,
+    table: String,
+    consumed: Arc<Consumed>,
+}
+
+impl CouponTable {
+    /// The table named `table`, reached through `client`.
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table, consumed: Arc::default() }
+    }
+
+    /// Counts what DynamoDB charged for the calls of this table.
+    pub fn consumed(&self) -> &Consumed {
+        &self.consumed
+    }
+
+    async fn read_template(&self, id: TemplateId) -> Result<Option<Template>, StoreError> {
+        let output = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(keys::template(id)))
+            .consistent_read(true)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(store_error)?;
+        self.consumed.read(output.consumed_capacity());
+        output.item.map(template_item::parse).transpose().map_err(corrupt)
+    }
+}

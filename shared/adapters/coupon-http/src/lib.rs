@@ -1,1 +1,26 @@
-//! coupon-http.
+//! Coupons and templates as the HTTP API spells them: requests parsed into commands, results shown as views, errors
+//! shown as problems. Shared by the functions that speak of coupons over HTTP.
+
+mod coupon;
+mod guest;
+mod problem;
+mod template;
+mod terms;
+
+pub use coupon::{CouponList, CouponView};
+pub use guest::guest;
+pub use problem::{
+    ErrorView, ProblemView, invalid, store_problem, template_not_found, too_many_requests, try_again,
+};
+pub use template::{
+    CreateTemplateRequest, PatchTemplateRequest, SaleList, SaleView, TemplateCursor, TemplateList,
+    TemplateView,
+};
+pub use terms::{CouponType, TermsView, ThresholdType, ThresholdView};
+
+use jiff::Timestamp;
+
+/// The store keeps milliseconds; what a caller sends more precisely is cut, not rounded into the future.
+fn to_millisecond(time: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
+}

@@ -333,7 +333,7 @@ fn a_repeat_returns_its_coupon_also_when_the_sale_is_over() {
     let environments = [SaleMemory::default()];
     let mut run = one_after_another(&store, &environments, 1);
     let first = run.claim_alone(1, Some(7)).as_ref().unwrap().coupon.clone();
-    let mut expect_replay = |run: &mut Run<'_>| {
+    let expect_replay = |run: &mut Run<'_>| {
         let repeat = run.claim_alone(1, Some(7)).as_ref().unwrap().clone();
         assert_eq!(repeat, Claimed { coupon: first.clone(), replayed: true, conflicts: 0 });
     };

@@ -1,0 +1,69 @@
+//! Keys of the table, written and read in one place.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain_coupon::{Shard, TemplatePosition};
+use domain_ids::{CouponId, GuestId, Nth, TemplateId};
+
+pub(crate) type Key = HashMap<String, AttributeValue>;
+
+/// The index that lists templates by the end of their sale.
+pub(crate) const TEMPLATES_BY_END: &str = "templates-by-end";
+
+/// Partition key of the index: operators write templates rarely, so that one partition serves them all.
+pub(crate) const TEMPLATES: &str = "TEMPLATES";
+
+const TEMPLATE_SK: &str = "TEMPLATE";
+
+pub(crate) fn template(id: TemplateId) -> Key {
+    key(template_pk(id), TEMPLATE_SK.into())
+}
+
+pub(crate) fn shard(template: TemplateId, shard: Shard) -> Key {
+    key(shard_pk(template, shard), "STOCK".into())
+}
+
+pub(crate) fn coupon(guest: &GuestId, id: CouponId) -> Key {
+    key(guest_pk(guest), coupon_sk(id.template(), id.nth()))
+}
+
+pub(crate) fn template_position(position: TemplatePosition) -> Key {
+    let mut key = template(position.id);
+    key.insert("listPk".into(), AttributeValue::S(TEMPLATES.into()));
+    key.insert("listSk".into(), AttributeValue::S(list_sk(position)));
+    key
+}
+
+pub(crate) fn guest_pk(guest: &GuestId) -> String {
+    format!("USER#{guest}")
+}
+
+/// Sort keys of the coupons of one template.
+pub(crate) fn coupons_of(template: TemplateId) -> String {
+    format!("COUPON#{template}#")
+}
+
+/// Sort keys of every coupon.
+pub(crate) const COUPONS: &str = "COUPON#";
+
+fn coupon_sk(template: TemplateId, nth: Nth) -> String {
+    format!("COUPON#{template}#{nth:03}")
+}
+
+pub(crate) fn template_pk(id: TemplateId) -> String {
+    format!("TEMPLATE#{id}")
+}
+
+pub(crate) fn shard_pk(template: TemplateId, shard: Shard) -> String {
+    format!("TEMPLATE#{template}#STOCK#{}", shard.0)
+}
+
+/// Milliseconds with leading zeros, so that text order is time order.
+pub(crate) fn list_sk(position: TemplatePosition) -> String {
+    format!("{:013}#{}", position.ends_at.as_millisecond(), position.id)
+}
+
+fn key(pk: String, sk: String) -> Key {
+    HashMap::from([("pk".into(), AttributeValue::S(pk)), ("sk".into(), AttributeValue::S(sk))])
+}

@@ -1,0 +1,140 @@
+//! Reading and raising the shards.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
+use domain_coupon::{LimitedStock, SHARDS_PER_READ, Shard, StoreError};
+use domain_ids::TemplateId;
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use crate::{
+    CouponTable,
+    error::{corrupt, store_error},
+    keys::{self, Key},
+};
+
+/// Writes or reads of shards under way at once: enough to top up 2,048 shards within a second, few enough not to
+/// be throttled.
+const CONCURRENCY: usize = 32;
+
+/// Times that keys DynamoDB left unprocessed are asked for again.
+const MAX_BATCH_ROUNDS: u32 = 4;
+
+/// What one shard item says.
+struct ShardLevel {
+    shard: Shard,
+    left: u32,
+}
+
+impl CouponTable {
+    pub(crate) async fn open(
+        &self,
+        template: TemplateId,
+        shards: &[Shard],
+    ) -> Result<Vec<Shard>, StoreError> {
+        let levels = self.levels(template, shards).await?;
+        Ok(levels.into_iter().filter(|level| level.left > 0).map(|level| level.shard).collect())
+    }
+
+    pub(crate) async fn left(&self, template: TemplateId, stock: &LimitedStock) -> Result<u32, StoreError> {
+        let shards: Vec<Shard> = stock.shards().collect();
+        let chunks: Vec<Vec<Shard>> = shards.chunks(SHARDS_PER_READ).map(<[Shard]>::to_vec).collect();
+        stream::iter(chunks)
+            .map(|chunk| async move { self.levels(template, &chunk).await })
+            .buffer_unordered(CONCURRENCY)
+            .try_fold(0, async |sum: u32, levels| {
+                Ok(levels.iter().fold(sum, |sum, level| sum.saturating_add(level.left)))
+            })
+            .await
+    }
+
+    /// Absolute and only upwards: may be repeated, by several at once, in any order.
+    pub(crate) async fn raise(&self, template: TemplateId, stock: &LimitedStock) -> Result<(), StoreError> {
+        stream::iter(stock.shards().map(Ok))
+            .try_for_each_concurrent(CONCURRENCY, async |shard| {
+                self.raise_one(template, shard, stock.capacity_of(shard)).await
+            })
+            .await
+    }
+
+    async fn raise_one(&self, template: TemplateId, shard: Shard, capacity: u32) -> Result<(), StoreError> {
+        let raised = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(keys::shard(template, shard)))
+            .update_expression("SET #capacity = :capacity, #issued = if_not_exists(#issued, :zero)")
+            .condition_expression("attribute_not_exists(#capacity) OR #capacity < :capacity")
+            .expression_attribute_names("#capacity", "capacity")
+            .expression_attribute_names("#issued", "issued")
+            .expression_attribute_values(":capacity", AttributeValue::N(capacity.to_string()))
+            .expression_attribute_values(":zero", AttributeValue::N("0".into()))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        match raised {
+            Ok(output) => {
+                self.consumed.write(output.consumed_capacity());
+                Ok(())
+            }
+            Err(error)
+                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(store_error(error)),
+        }
+    }
+
+    /// What `shards` (at most [`SHARDS_PER_READ`]) have left now. A shard without an item has nothing.
+    async fn levels(
+        &self,
+        template: TemplateId,
+        shards: &[Shard],
+    ) -> Result<Vec<ShardLevel>, StoreError> {
+        let shard_of: HashMap<String, Shard> =
+            shards.iter().map(|&shard| (keys::shard_pk(template, shard), shard)).collect();
+        let keys = shards.iter().map(|&shard| keys::shard(template, shard)).collect();
+        let wanted = KeysAndAttributes::builder()
+            .set_keys(Some(keys))
+            .consistent_read(true)
+            .projection_expression("pk, #capacity, issued")
+            .expression_attribute_names("#capacity", "capacity")
+            .build()
+            .map_err(corrupt)?;
+
+        let mut levels = Vec::with_capacity(shards.len());
+        let mut requested = HashMap::from([(self.table.clone(), wanted)]);
+        for _ in 0..MAX_BATCH_ROUNDS {
+            let output = self
+                .client
+                .batch_get_item()
+                .set_request_items(Some(requested))
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await
+                .map_err(store_error)?;
+            self.consumed.read(output.consumed_capacity());
+            for item in output.responses.into_iter().flatten().flat_map(|(_, items)| items) {
+                levels.push(level(&item, &shard_of)?);
+            }
+            requested = output.unprocessed_keys.unwrap_or_default();
+            if requested.is_empty() {
+                return Ok(levels);
+            }
+        }
+        // A shard that was not read must not pass for an empty one.
+        Err(StoreError::Throttled("keys of a batch stayed unprocessed".into()))
+    }
+}
+
+fn level(item: &Key, shard_of: &HashMap<String, Shard>) -> Result<ShardLevel, StoreError> {
+    let number = |name: &str| -> Option<u32> { item.get(name)?.as_n().ok()?.parse().ok() };
+    let shard = item.get("pk").and_then(|pk| pk.as_s().ok()).and_then(|pk| shard_of.get(pk));
+    match (shard, number("capacity"), number("issued")) {
+        (Some(&shard), Some(capacity), Some(issued)) => {
+            Ok(ShardLevel { shard, left: capacity.saturating_sub(issued) })
+        }
+        _ => Err(corrupt("a stock shard without capacity or issued")),
+    }
+}
