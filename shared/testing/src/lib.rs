@@ -1,1 +1,17 @@
-//! testing.
+//! What tests share: values to begin with, requests as a function sees them, and an embedded `DynamoDB`.
+//!
+//! A dev-dependency only. Everything here panics where a test should stop.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a test that cannot be set up has failed"
+)]
+
+mod coupons;
+mod dynamodb;
+mod requests;
+
+pub use coupons::{NOW, at, coupon, draft, stock, template, template_id};
+pub use dynamodb::{COUPON_TABLE, EmbeddedDynamoDb};
+pub use requests::{ApiRequest, REQUEST_ID, event, request};

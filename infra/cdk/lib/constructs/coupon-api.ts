@@ -1,10 +1,11 @@
 import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import {
-  CfnStage,
+  type CfnStage,
   CorsHttpMethod,
   DomainName,
   HttpApi,
+  type HttpRoute,
   HttpStage,
   LogGroupLogDestination,
 } from 'aws-cdk-lib/aws-apigatewayv2';
@@ -56,13 +57,15 @@ export class CouponApi extends Construct {
     const { config } = props;
     this.domain = config.customDomain && this.customDomain(config.customDomain);
     this.httpApi = new HttpApi(this, 'Http', {
+      apiName: `flashsale-${config.stage}`,
       createDefaultStage: false,
       corsPreflight: cors(config.corsOrigins),
       disableExecuteApiEndpoint: this.domain !== undefined,
     });
     const stage = this.stage(config);
     this.addRoutes(props, stage);
-    this.url = this.domain ? `https://${this.domain.name}/` : stage.url;
+    limitRoutes(stage, config.throttles);
+    this.url = config.customDomain ? `https://${config.customDomain.domainName}/` : stage.url;
   }
 
   private customDomain({ domainName, certificateArn }: CustomDomain): DomainName {
@@ -82,7 +85,6 @@ export class CouponApi extends Construct {
       autoDeploy: true,
       // A route that no one thought about gets the least.
       throttle: config.throttles.admin,
-      detailedMetricsEnabled: true,
       accessLogSettings: {
         destination: new LogGroupLogDestination(accessLogs),
         format: AccessLogFormat.custom(ACCESS_LOG),
@@ -91,49 +93,45 @@ export class CouponApi extends Construct {
     });
   }
 
-  private addRoutes({ config, functions, userPool, userPoolClient }: CouponApiProps, stage: HttpStage): void {
+  private addRoutes({ functions, userPool, userPoolClient }: CouponApiProps, stage: HttpStage): void {
     const authorizer = new HttpUserPoolAuthorizer('AccessToken', userPool, {
       userPoolClients: [userPoolClient],
     });
-    const integrations = new Map(
-      Object.values(functions).map((fn) => [
-        fn.name,
-        new HttpLambdaIntegration(fn.name, fn, { timeout: fn.timeout?.plus(COLD_START_ALLOWANCE) }),
-      ]),
-    );
-    const cfnStage = stage.node.defaultChild as CfnStage;
-    const routeSettings: Record<string, CfnStage.RouteSettingsProperty> = {};
-
-    for (const route of ROUTES) {
-      const needsToken = route.access === 'token';
-      const added = this.httpApi.addRoutes({
-        path: route.path,
-        methods: [route.method],
-        integration: integrations.get(route.function)!,
-        authorizer: needsToken ? authorizer : undefined,
-        authorizationScopes: needsToken ? [ACCESS_TOKEN_SCOPE] : undefined,
+    for (const fn of Object.values(functions)) {
+      const integration = new HttpLambdaIntegration(fn.name, fn, {
+        timeout: fn.timeout?.plus(COLD_START_ALLOWANCE),
       });
-      for (const httpRoute of added) {
-        // CloudFormation refuses settings for a route that is not there yet.
-        cfnStage.node.addDependency(httpRoute);
-        if (!needsToken) {
-          Validations.of(httpRoute).acknowledge({
-            id: 'AwsSolutions-APIG4',
-            reason: 'Anyone may read what is on sale.',
-          });
-        }
+      for (const route of ROUTES.filter((it) => it.function === fn.name)) {
+        const added = this.httpApi.addRoutes({
+          path: route.path,
+          methods: [route.method],
+          integration,
+          ...(route.access === 'token' && { authorizer, authorizationScopes: [ACCESS_TOKEN_SCOPE] }),
+        });
+        // CloudFormation refuses a limit for a route that is not there yet.
+        stage.node.addDependency(...added);
+        if (route.access === 'public') added.forEach(acknowledgePublic);
       }
-      const { rateLimit, burstLimit } = config.throttles[route.throttle];
-      routeSettings[routeKey(route)] = {
-        throttlingRateLimit: rateLimit,
-        throttlingBurstLimit: burstLimit,
-        // A route's settings replace the default ones, which carry this too.
-        detailedMetricsEnabled: true,
-      };
     }
-    // The L2 construct has no per-route settings.
-    cfnStage.routeSettings = routeSettings;
   }
+}
+
+function acknowledgePublic(route: HttpRoute): void {
+  Validations.of(route).acknowledge({
+    id: 'AwsSolutions-APIG4',
+    reason: 'Anyone may read what is on sale.',
+  });
+}
+
+/** The L2 construct knows no limits per route; CloudFormation takes them as plain JSON. */
+function limitRoutes(stage: HttpStage, throttles: StageConfig['throttles']): void {
+  const cfnStage = stage.node.defaultChild as CfnStage;
+  cfnStage.routeSettings = Object.fromEntries(
+    ROUTES.map((route) => {
+      const { rateLimit, burstLimit } = throttles[route.throttle];
+      return [routeKey(route), { ThrottlingRateLimit: rateLimit, ThrottlingBurstLimit: burstLimit }];
+    }),
+  );
 }
 
 function cors(origins: readonly string[]) {

@@ -82,24 +82,28 @@ impl Env {
     }
 
     /// The value of `name`, or `default` where it is not set.
-    pub fn or<T: FromStr<Err: fmt::Display>>(&self, name: &'static str, default: T) -> Result<T, ConfigError> {
+    pub fn or<T: FromStr<Err: fmt::Display>>(
+        &self,
+        name: &'static str,
+        default: T,
+    ) -> Result<T, ConfigError> {
         Ok(self.optional(name)?.unwrap_or(default))
     }
 
     fn lookup(&self, name: &'static str) -> Result<Option<String>, ConfigError> {
         match &self.0 {
             Source::Pairs(pairs) => Ok(pairs.get(name).cloned()),
-            Source::Process => {
-                #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-                match std::env::var(name) {
-                    Ok(value) => Ok(Some(value)),
-                    Err(VarError::NotPresent) => Ok(None),
-                    Err(VarError::NotUnicode(_)) => {
-                        Err(ConfigError::Invalid { name, reason: "it is not UTF-8".into() })
-                    }
-                }
-            }
+            Source::Process => of_process(name),
         }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn of_process(name: &'static str) -> Result<Option<String>, ConfigError> {
+    match std::env::var(name) {
+        Ok(value) => Ok(Some(value)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(ConfigError::Invalid { name, reason: "it is not UTF-8".into() }),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a whole process writes to standard output: set-up, logs, panics and metrics are global to it, so that each
 //! test runs itself again as a child.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::{
     panic,
@@ -27,6 +28,7 @@ fn lines_of(child: &str) -> Vec<Value> {
 
 async fn work(name: &str) {
     metrics::counter!("claims", "outcome" => "issued").increment(1);
+    tokio::task::yield_now().await;
     tracing::info!(step = name, "done");
 }
 

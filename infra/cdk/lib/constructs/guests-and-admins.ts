@@ -58,11 +58,8 @@ export class GuestsAndAdmins extends UserPool {
     Validations.of(this).acknowledge(
       {
         id: 'AwsSolutions-COG2',
-        reason: 'A second factor is offered, not forced: guests would rather leave than set one up for a coupon.',
-      },
-      {
-        id: 'AwsSolutions-COG3',
-        reason: 'Threat protection is priced per active user, so it is a choice: -c threatProtection=true.',
+        reason:
+          'A second factor is offered, not forced: guests would rather leave than set one up for a coupon.',
       },
       {
         id: 'AwsSolutions-COG8',

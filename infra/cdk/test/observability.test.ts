@@ -1,0 +1,109 @@
+import { App, Duration, Stack } from 'aws-cdk-lib';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { Queue } from 'aws-cdk-lib/aws-sqs';
+import { describe, expect, it } from 'vitest';
+import { readConfig } from '../lib/config.ts';
+import { Alarms } from '../lib/constructs/alarms.ts';
+import { RustFunction } from '../lib/constructs/rust-function.ts';
+import { synthesize } from './synthesize.ts';
+
+const ALARM = 'AWS::CloudWatch::Alarm';
+const prod = synthesize('prod').template('Observability');
+const alarms = Object.values(prod.findResources(ALARM)).map(({ Properties }) => Properties);
+
+describe('alarms', () => {
+  it.each(['ClaimCoupon', 'ListCouponTemplates', 'ListMyCoupons', 'ManageCouponTemplates'])(
+    'watch errors, throttles and the p99 of %s',
+    (id) => {
+      const ofFunction = alarms.filter(
+        ({ Namespace, Dimensions }) =>
+          Namespace === 'AWS/Lambda' && JSON.stringify(Dimensions).includes(`OutputRef${id}`),
+      );
+      expect(
+        ofFunction.map((it) => `${it.MetricName} ${it.Statistic ?? it.ExtendedStatistic}`).sort(),
+      ).toEqual(['Duration p99', 'Errors Sum', 'Throttles Sum']);
+    },
+  );
+
+  it('watch the share of 5xx and the p99 of the API', () => {
+    prod.hasResourceProperties(ALARM, { MetricName: '5xx', Statistic: 'Average', Threshold: 0.01 });
+    prod.hasResourceProperties(ALARM, { MetricName: 'Latency', ExtendedStatistic: 'p99' });
+  });
+
+  it('watch throttles and failures of the table', () => {
+    prod.hasResourceProperties(ALARM, { MetricName: 'ReadThrottleEvents' });
+    prod.hasResourceProperties(ALARM, { MetricName: 'WriteThrottleEvents' });
+    prod.hasResourceProperties(ALARM, {
+      Metrics: Match.arrayWith([
+        Match.objectLike({
+          MetricStat: Match.objectLike({
+            Metric: Match.objectLike({
+              MetricName: 'SystemErrors',
+              Dimensions: Match.arrayWith([{ Name: 'Operation', Value: 'TransactWriteItems' }]),
+            }),
+          }),
+        }),
+      ]),
+    });
+  });
+
+  it('tell someone, also when it is over, and stay silent without traffic', () => {
+    for (const alarm of alarms) {
+      expect(alarm.AlarmActions).toHaveLength(1);
+      expect(alarm.OKActions).toEqual(alarm.AlarmActions);
+      expect(alarm.AlarmDescription).toBeTruthy();
+      expect(alarm.TreatMissingData).toBe('notBreaching');
+    }
+  });
+
+  it('reach an e-mail address given by context', () => {
+    synthesize('prod', { alarmEmail: 'sales@example.com' })
+      .template('Observability')
+      .hasResourceProperties('AWS::SNS::Subscription', { Protocol: 'email', Endpoint: 'sales@example.com' });
+  });
+
+  it('watch a dead-letter queue as soon as a function has one', () => {
+    const stack = new Stack(new App(), 'Test');
+    const fn = new RustFunction(stack, 'Fn', {
+      config: readConfig(stack.node),
+      name: 'claim-coupon',
+      description: 'test',
+      memorySize: 128,
+      timeout: Duration.seconds(1),
+      p99Goal: Duration.seconds(1),
+      permissions: [],
+      deadLetterQueue: new Queue(stack, 'DeadLetters'),
+    });
+    new Alarms(stack, 'Alarms', new SnsAction(new Topic(stack, 'Topic'))).watchFunction(fn);
+    Template.fromStack(stack).hasResourceProperties(ALARM, {
+      MetricName: 'ApproximateNumberOfMessagesVisible',
+      Threshold: 1,
+    });
+  });
+});
+
+describe('the dashboard', () => {
+  it.each([
+    'ClaimsIssued',
+    'ClaimsReplayed',
+    'ClaimsRefused',
+    'ClaimConflicts',
+    'ConsumedWriteCapacityUnits',
+    'TransactionConflict',
+    'Latency',
+    'Errors',
+  ])('shows %s', (metric) => {
+    const [dashboard] = Object.values(prod.findResources('AWS::CloudWatch::Dashboard'));
+    expect(JSON.stringify(dashboard?.Properties.DashboardBody)).toContain(metric);
+  });
+});
+
+describe('stage local', () => {
+  it('has the same alarms but for metric math, which the local AWS lacks', () => {
+    const local = Object.values(synthesize('local').template('Observability').findResources(ALARM));
+    expect(local.every(({ Properties }) => Properties.Metrics === undefined)).toBe(true);
+    expect(alarms.filter(({ Metrics }) => Metrics !== undefined)).toHaveLength(alarms.length - local.length);
+  });
+});
