@@ -19,7 +19,8 @@ async fn main() -> Result<(), Error> {
     platform_lambda::run(move |request| {
         let (store, memory) = (Arc::clone(&store), Arc::clone(&memory));
         async move {
-            let chance = Chance { at: now(), code: random(), seed: random() as u64 };
+            let code = u128::from_ne_bytes(random());
+            let chance = Chance { at: now(), code, seed: u64::from_ne_bytes(random()) };
             handler::handle(&*store, &memory, chance, request).await
         }
     })

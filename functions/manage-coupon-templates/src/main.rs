@@ -17,7 +17,7 @@ async fn main() -> Result<(), Error> {
     platform_lambda::run(move |request| {
         let store = Arc::clone(&store);
         async move {
-            let chance = Chance { at: now(), id: random() };
+            let chance = Chance { at: now(), id: u128::from_ne_bytes(random()) };
             handler::handle(&*store, chance, request).await
         }
     })

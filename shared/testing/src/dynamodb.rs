@@ -50,19 +50,24 @@ impl EmbeddedDynamoDb {
 
     /// A client of it. Nothing is tried twice: what fails in a test has failed.
     pub fn client(&self) -> Client {
-        let connector = SharedHttpConnector::new(InProcess(self.database.clone()));
-        Client::from_conf(
-            Config::builder()
-                .behavior_version(BehaviorVersion::v2026_01_12())
-                .region(Region::from_static("us-east-1"))
-                .credentials_provider(Credentials::new("test", "test", None, None, "testing"))
-                .http_client(SharedHttpClient::new(http_client_fn(move |_, _| connector.clone())))
-                .retry_config(RetryConfig::disabled())
-                .timeout_config(TimeoutConfig::disabled())
-                .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-                .build(),
-        )
+        client_through(InProcess(self.database.clone()))
     }
+}
+
+/// A client whose requests go to `connector`, once each and without a time-out.
+pub(crate) fn client_through(connector: impl HttpConnector + 'static) -> Client {
+    let connector = SharedHttpConnector::new(connector);
+    Client::from_conf(
+        Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::from_static("us-east-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "testing"))
+            .http_client(SharedHttpClient::new(http_client_fn(move |_, _| connector.clone())))
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::disabled())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .build(),
+    )
 }
 
 impl fmt::Debug for EmbeddedDynamoDb {

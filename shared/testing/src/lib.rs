@@ -8,10 +8,16 @@
     reason = "a test that cannot be set up has failed"
 )]
 
+mod answer;
 mod coupons;
 mod dynamodb;
+mod fault;
+mod paging;
 mod requests;
 
+pub use answer::Answer;
 pub use coupons::{NOW, at, coupon, draft, stock, template, template_id};
 pub use dynamodb::{COUPON_TABLE, EmbeddedDynamoDb};
+pub use fault::{Fault, assert_faults_are_hidden};
+pub use paging::{assert_paging_is_checked, pages};
 pub use requests::{ApiRequest, REQUEST_ID, event, request};

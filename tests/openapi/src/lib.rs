@@ -1,4 +1,4 @@
-//! The API as one OpenAPI 3.1 document, made from the Rust types and the functions' own annotations.
+//! The API as one document (`OpenAPI` 3.1), made from the Rust types and the functions' own annotations.
 
 use utoipa::{
     Modify, OpenApi,
@@ -50,7 +50,8 @@ impl Modify for AccessToken {
             .description(Some("An access token (not an id token) of the Cognito user pool"))
             .build();
         let components = api.components.take().unwrap_or_default();
-        let components = ComponentsBuilder::from(components).security_scheme("jwt", SecurityScheme::Http(scheme));
+        let components =
+            ComponentsBuilder::from(components).security_scheme("jwt", SecurityScheme::Http(scheme));
         api.components = Some(components.build());
     }
 }

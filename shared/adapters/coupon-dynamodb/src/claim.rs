@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use crate::{
     CouponTable, coupon_item,
-    error::{corrupt, is_throttling, store_error},
+    error::{condition_held, corrupt, is_throttling, store_error},
     keys::{self, Key},
 };
 
@@ -76,18 +76,10 @@ impl ClaimStore for CouponTable {
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
-        match marked {
-            Ok(output) => {
-                self.consumed.write(output.consumed_capacity());
-                Ok(())
-            }
-            Err(error)
-                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(store_error(error)),
+        if let Some(output) = condition_held(marked)? {
+            self.consumed.write(output.consumed_capacity());
         }
+        Ok(())
     }
 
     async fn wait(&self, delay: Duration) {
@@ -180,7 +172,7 @@ fn cancelled(error: SdkError<TransactWriteItemsError>) -> Result<Issue, StoreErr
         Ok(Issue::Conflict)
     } else if reasons.iter().any(|reason| is_throttling(reason.code())) {
         Ok(Issue::Throttled)
-    } else if reasons.get(1).filter(failed).is_some() {
+    } else if reasons.get(1).as_ref().is_some_and(failed) {
         Ok(Issue::ShardEmpty)
     } else {
         Err(store_error(error))

@@ -10,20 +10,29 @@ pub struct Consumed {
     half_writes: AtomicU64,
 }
 
-/// Capacity units.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+/// Capacity units, counted in halves: an eventually consistent read is half a unit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Units {
-    /// Read request units: 4 KB read consistently are 1, eventually consistently 0.5.
-    pub read: f64,
-    /// Write request units: 1 KB written is 1, in a transaction 2.
-    pub write: f64,
+    /// Halves of read request units: 4 KB read consistently are 2.
+    pub half_reads: u64,
+    /// Halves of write request units: 1 KB written is 2, in a transaction 4.
+    pub half_writes: u64,
+}
+
+impl Units {
+    /// So many whole units.
+    pub const fn whole(reads: u64, writes: u64) -> Self {
+        Self { half_reads: 2 * reads, half_writes: 2 * writes }
+    }
 }
 
 impl Consumed {
     /// What was consumed since the last call.
     pub fn take(&self) -> Units {
-        let units = |halves: &AtomicU64| halves.swap(0, Ordering::Relaxed) as f64 / 2.0;
-        Units { read: units(&self.half_reads), write: units(&self.half_writes) }
+        Units {
+            half_reads: self.half_reads.swap(0, Ordering::Relaxed),
+            half_writes: self.half_writes.swap(0, Ordering::Relaxed),
+        }
     }
 
     pub(crate) fn read<'a>(&self, capacity: impl IntoIterator<Item = &'a ConsumedCapacity>) {
@@ -35,6 +44,12 @@ impl Consumed {
     }
 }
 
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::float_arithmetic,
+    reason = "the SDK counts units in a float, always a multiple of a half"
+)]
 fn halves<'a>(capacity: impl IntoIterator<Item = &'a ConsumedCapacity>) -> u64 {
     let units: f64 = capacity.into_iter().filter_map(ConsumedCapacity::capacity_units).sum();
     (units * 2.0).round() as u64

@@ -31,6 +31,19 @@ pub(crate) fn is_throttling(code: Option<&str>) -> bool {
     )
 }
 
+/// `None` where a condition did not hold, which is an answer and no error.
+pub(crate) fn condition_held<T, E, R>(written: Result<T, SdkError<E, R>>) -> Result<Option<T>, StoreError>
+where
+    E: Error + ProvideErrorMetadata + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    match written {
+        Ok(output) => Ok(Some(output)),
+        Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(None),
+        Err(error) => Err(store_error(error)),
+    }
+}
+
 pub(crate) fn corrupt(error: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
     StoreError::Corrupt(error.into())
 }

@@ -4,7 +4,7 @@ use domain_ids::TemplateId;
 
 use crate::{
     CouponTable,
-    error::{corrupt, store_error},
+    error::{condition_held, corrupt},
     template_item,
 };
 
@@ -51,17 +51,10 @@ impl CouponTable {
                 .condition_expression("version = :expected")
                 .expression_attribute_values(":expected", AttributeValue::N(version.to_string())),
         };
-        match put.send().await {
-            Ok(output) => {
-                self.consumed.write(output.consumed_capacity());
-                Ok(true)
-            }
-            Err(error)
-                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(store_error(error)),
+        let written = condition_held(put.send().await)?;
+        if let Some(output) = &written {
+            self.consumed.write(output.consumed_capacity());
         }
+        Ok(written.is_some())
     }
 }

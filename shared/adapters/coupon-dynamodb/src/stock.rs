@@ -9,7 +9,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::{
     CouponTable,
-    error::{corrupt, store_error},
+    error::{condition_held, corrupt, store_error},
     keys::{self, Key},
 };
 
@@ -72,26 +72,14 @@ impl CouponTable {
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
-        match raised {
-            Ok(output) => {
-                self.consumed.write(output.consumed_capacity());
-                Ok(())
-            }
-            Err(error)
-                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(store_error(error)),
+        if let Some(output) = condition_held(raised)? {
+            self.consumed.write(output.consumed_capacity());
         }
+        Ok(())
     }
 
     /// What `shards` (at most [`SHARDS_PER_READ`]) have left now. A shard without an item has nothing.
-    async fn levels(
-        &self,
-        template: TemplateId,
-        shards: &[Shard],
-    ) -> Result<Vec<ShardLevel>, StoreError> {
+    async fn levels(&self, template: TemplateId, shards: &[Shard]) -> Result<Vec<ShardLevel>, StoreError> {
         let shard_of: HashMap<String, Shard> =
             shards.iter().map(|&shard| (keys::shard_pk(template, shard), shard)).collect();
         let keys = shards.iter().map(|&shard| keys::shard(template, shard)).collect();

@@ -1,10 +1,10 @@
 //! What the SDK's errors become: an embedded table has no conflicts, no throttling and no outage.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 use aws_sdk_dynamodb::{
     Client,
     operation::{
-        batch_get_item::BatchGetItemOutput,
-        get_item::GetItemError,
+        batch_get_item::BatchGetItemOutput, get_item::GetItemError,
         transact_write_items::TransactWriteItemsError,
     },
     types::{
@@ -65,11 +65,7 @@ async fn throttling_is_told_from_an_outage() {
     let read = TemplateShelf::template(&table(&[&throttled]), id).await;
     assert!(matches!(read, Err(StoreError::Throttled(_))), "{read:?}");
 
-    let down = mock!(Client::get_item)
-        .sequence()
-        .http_status(500, None)
-        .repeatedly()
-        .build();
+    let down = mock!(Client::get_item).sequence().http_status(500, None).repeatedly().build();
     let read = TemplateShelf::template(&table(&[&down]), id).await;
     assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
 }

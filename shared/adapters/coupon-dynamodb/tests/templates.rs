@@ -1,4 +1,5 @@
 //! Templates and lists on a real (embedded) table.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 use coupon_dynamodb::CouponTable;
 use domain_coupon::{
@@ -16,10 +17,10 @@ async fn table() -> (EmbeddedDynamoDb, CouponTable) {
     (db, table)
 }
 
-fn numbered(n: u128) -> Template {
+fn numbered(n: u8) -> Template {
     let mut template = testing::template(10);
-    template.id = TemplateId::from_parts(1_794_000_000_000, n);
-    template.ends_at += SignedDuration::from_mins(n as i64);
+    template.id = TemplateId::from_parts(1_794_000_000_000, n.into());
+    template.ends_at += SignedDuration::from_mins(n.into());
     template
 }
 
@@ -67,10 +68,11 @@ async fn the_sold_out_mark_belongs_to_its_epoch() {
     let (_db, table) = table().await;
     let template = numbered(1);
     table.insert(&template).await.unwrap();
-    let sold_out_at = async || match TemplateShelf::template(&table, template.id).await.unwrap().unwrap().stock {
-        Stock::Limited(stock) => stock.sold_out_at,
-        Stock::Unlimited => unreachable!(),
-    };
+    let sold_out_at =
+        async || match TemplateShelf::template(&table, template.id).await.unwrap().unwrap().stock {
+            Stock::Limited(stock) => stock.sold_out_at,
+            Stock::Unlimited => unreachable!(),
+        };
     table.mark_sold_out(template.id, 5, template.starts_at).await.unwrap();
     assert_eq!(sold_out_at().await, None);
     table.mark_sold_out(template.id, 0, template.starts_at).await.unwrap();

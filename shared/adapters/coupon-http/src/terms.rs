@@ -2,7 +2,7 @@ use domain_coupon::{Benefit, Terms, Threshold};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Kind of coupon (roadmap codes: full_reduction 1, discount 2, cash 3, gift 4).
+/// Kind of coupon (roadmap codes in order: 1 to 4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CouponType {
@@ -16,7 +16,7 @@ pub enum CouponType {
     Gift,
 }
 
-/// Kind of threshold (roadmap codes: none 1, amount 2).
+/// Kind of threshold (roadmap codes in order: 1, 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ThresholdType {

@@ -25,8 +25,8 @@ impl CouponCode {
     /// guessed is worth money.
     pub fn from_random(random: u128) -> Self {
         let mut symbols = [0; SYMBOLS];
-        for (i, symbol) in symbols.iter_mut().take(SYMBOLS - 1).enumerate() {
-            *symbol = (random >> (5 * i)) as u8 & 31;
+        for (byte, symbol) in random.to_le_bytes().into_iter().zip(symbols.iter_mut().take(SYMBOLS - 1)) {
+            *symbol = byte & 31;
         }
         let check = remainder(&symbols);
         let [.., last] = &mut symbols;

@@ -199,7 +199,7 @@ mod tests {
             loop {
                 match search.step() {
                     Step::Try { shard: Some(shard), .. } => match left.remove(&shard.0) {
-                        Some(_) => return Ok(()),
+                        Some(_) => break,
                         None => search.found_empty(shard),
                     },
                     Step::Read(asked) => {
@@ -209,7 +209,7 @@ mod tests {
                     }
                     Step::Exhausted => {
                         prop_assert!(left.is_empty());
-                        return Ok(());
+                        break;
                     }
                     step => prop_assert!(false, "{:?}", step),
                 }

@@ -288,6 +288,7 @@ impl Template {
     }
 
     /// The template once every shard has its share of a top-up.
+    #[must_use]
     pub fn refilled(&self) -> Self {
         let mut next = self.clone();
         if let Stock::Limited(stock) = &mut next.stock {

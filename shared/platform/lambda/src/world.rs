@@ -9,7 +9,7 @@ pub fn now() -> Timestamp {
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
-/// Random bits from the operating system, good enough for what must not be guessed.
+/// Random bytes from the operating system, good enough for what must not be guessed.
 ///
 /// For `main` alone: what is behind it takes randomness as an argument.
 ///
@@ -17,8 +17,8 @@ pub fn now() -> Timestamp {
 ///
 /// Where there is no source of randomness at all: such an environment must not issue coupons.
 #[expect(clippy::expect_used, reason = "an environment without randomness must not serve")]
-pub fn random() -> u128 {
-    let mut bytes = [0; 16];
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the operating system has random bytes");
-    u128::from_ne_bytes(bytes)
+    bytes
 }

@@ -182,9 +182,11 @@ impl ClaimStore for Model {
     async fn wait(&self, _: Duration) {}
 }
 
+type Running<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
 /// Futures polled one step at a time, in an order drawn from a seed.
 pub struct Interleaved<'a, T> {
-    running: Vec<(usize, Pin<Box<dyn Future<Output = T> + 'a>>)>,
+    running: Vec<(usize, Running<'a, T>)>,
     rng: fastrand::Rng,
     started: usize,
 }
