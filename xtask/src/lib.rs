@@ -1,1 +1,34 @@
-//! xtask.
+//! The developer commands of this repository (`cargo xtask help`), and as a library what the end-to-end tests need:
+//! a private local [`Stack`], its users' tokens ([`Identity`]) and the [`sale`] with its invariants.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a tool reads the clock and the environment and waits; no rule of the domain lives here"
+)]
+#![allow(clippy::float_arithmetic, reason = "seconds and rates, shown to people")]
+
+pub mod cli;
+pub mod sale;
+
+mod api;
+mod aws;
+mod command;
+mod dev;
+mod endpoints;
+mod guide;
+mod identity;
+mod launcher;
+mod ports;
+mod prepare;
+mod prerequisites;
+mod scaffold;
+mod seed;
+mod service;
+mod stack;
+mod step;
+mod synth;
+mod workspace;
+
+pub use api::{Answer, Api};
+pub use endpoints::{Endpoints, User};
+pub use identity::{Identity, Token};
+pub use stack::{Options, Stack};

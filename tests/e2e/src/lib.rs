@@ -1,0 +1,154 @@
+//! A private deployment of the whole app for each test program, and words to speak to it.
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test that cannot be set up has failed")]
+
+use std::{path::Path, sync::LazyLock, time::Duration};
+
+use reqwest::{Client, Method, RequestBuilder, header::HeaderMap};
+use serde_json::{Value, json};
+use tokio::{runtime::Runtime, sync::OnceCell};
+use xtask::{Endpoints, Identity, Options, Stack};
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+static STACK: OnceCell<Stack> = OnceCell::const_new();
+
+/// Runs a test on the program's deployment, which the first test starts and which ends with the program.
+pub fn deployed<F: Future<Output = ()>>(
+    state: &str,
+    fault_proxy: bool,
+    test: impl FnOnce(&'static Stack) -> F,
+) {
+    RUNTIME.block_on(async {
+        let state_dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/e2e").join(state);
+        let options = Options { state_dir, port: None, fault_proxy };
+        test(STACK.get_or_init(async || Stack::start(options).await.unwrap()).await).await;
+    });
+}
+
+/// What the API answered.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, or null.
+    pub body: Value,
+}
+
+impl Answer {
+    /// Status and the end of the problem's type.
+    pub fn problem(&self) -> (u16, &str) {
+        let kind = self.body["type"].as_str().unwrap_or_default();
+        (self.status, kind.strip_prefix("urn:flashsale:problem:").unwrap_or(kind))
+    }
+
+    /// A header's text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// A text of the body.
+    pub fn text(&self, name: &str) -> &str {
+        self.body[name].as_str().unwrap_or_else(|| panic!("no {name} in {}", self.body))
+    }
+}
+
+/// Someone who uses the API.
+#[derive(Debug, Clone)]
+pub struct Person {
+    http: Client,
+    api_url: String,
+    /// The access token.
+    pub token: Option<String>,
+}
+
+impl Person {
+    /// Somebody without a token.
+    pub fn anybody(endpoints: &Endpoints) -> Self {
+        let http = Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
+        Self { http, api_url: endpoints.api_url.clone(), token: None }
+    }
+
+    /// The seeded operator.
+    pub async fn operator(endpoints: &Endpoints) -> Self {
+        let admin = endpoints.admin().unwrap();
+        let token = Identity::new(endpoints).await.token(&admin.name, &admin.password).await.unwrap();
+        Self { token: Some(token.access_token), ..Self::anybody(endpoints) }
+    }
+
+    /// A guest, signed up if need be.
+    pub async fn guest(endpoints: &Endpoints, name: &str) -> Self {
+        const PASSWORD: &str = "A-password-for-tests-1";
+        let identity = Identity::new(endpoints).await;
+        let address = format!("{name}@example.com");
+        identity.ensure_user(&address, PASSWORD).await.unwrap();
+        let token = identity.token(&address, PASSWORD).await.unwrap();
+        Self { token: Some(token.access_token), ..Self::anybody(endpoints) }
+    }
+
+    /// The same person with another token.
+    #[must_use]
+    pub fn with_token(&self, token: &str) -> Self {
+        Self { token: Some(token.to_owned()), ..self.clone() }
+    }
+
+    /// A request, to be filled and [sent](send).
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.api_url));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    /// `GET path`.
+    pub async fn get(&self, path: &str) -> Answer {
+        send(self.request(Method::GET, path)).await
+    }
+
+    /// Claims a coupon of `template`.
+    pub async fn claim(&self, template: &str, key: Option<&str>) -> Answer {
+        let request = self.request(Method::POST, &format!("/v1/coupon-templates/{template}/claims"));
+        send(match key {
+            Some(key) => request.header("Idempotency-Key", key),
+            None => request,
+        })
+        .await
+    }
+
+    /// Publishes a template of `total` coupons with `change` merged in; returns its id.
+    pub async fn publish(&self, total: i64, change: Value) -> String {
+        let mut template = template(total);
+        template.as_object_mut().unwrap().extend(change.as_object().cloned().unwrap_or_default());
+        let request = self.request(Method::POST, "/v1/admin/coupon-templates");
+        let answer = send(request.json(&template)).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.text("id").to_owned()
+    }
+
+    /// Changes a template at its present version.
+    pub async fn change(&self, template: &str, change: &Value) -> Answer {
+        let path = format!("/v1/admin/coupon-templates/{template}");
+        let tag = self.get(&path).await.header("etag").unwrap().to_owned();
+        send(self.request(Method::PATCH, &path).header("If-Match", tag).json(change)).await
+    }
+}
+
+/// A template whose sale runs for years.
+pub fn template(total: i64) -> Value {
+    json!({
+        "name": "满100减20", "type": "full_reduction", "amountFen": 2000,
+        "threshold": {"type": "amount", "amountFen": 10000},
+        "totalCount": total, "perUserLimit": 1, "validDays": 30,
+        "startTime": "2026-01-01T00:00:00+08:00", "endTime": "2036-01-01T00:00:00+08:00",
+        "issueType": "manual", "expectedClaimsPerSecond": 100,
+    })
+}
+
+/// Sends a request.
+pub async fn send(request: RequestBuilder) -> Answer {
+    let response = request.send().await.unwrap();
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let body = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or_default();
+    Answer { status, headers, body }
+}

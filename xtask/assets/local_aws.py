@@ -1,0 +1,73 @@
+"""Runs ministack, or microburst in front of it, the way this repository needs it.
+
+    python local_aws.py --state DIR [--ends-with-parent] ministack
+    python local_aws.py --state DIR [--ends-with-parent] microburst ARGUMENT…
+"""
+
+import argparse
+import os
+import re
+import signal
+import socketserver
+import sys
+import threading
+from pathlib import Path
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--state", type=Path, required=True, help="where logs of functions go; also marks the process")
+    parser.add_argument("--ends-with-parent", action="store_true", help="stop when stdin is closed")
+    parser.add_argument("service", choices=["ministack", "microburst"])
+    options, arguments = parser.parse_known_args()
+
+    if options.ends_with_parent:
+        threading.Thread(target=stop_at_end_of_stdin, daemon=True).start()
+    sys.argv = [options.service, *arguments]
+    if options.service == "ministack":
+        run_ministack(options.state / "logs")
+    else:
+        run_microburst()
+
+
+def stop_at_end_of_stdin() -> None:
+    """A parent that is killed cannot stop us, but its end of the pipe closes. The functions are in our group."""
+    sys.stdin.buffer.read()
+    os.killpg(0, signal.SIGTERM)
+
+
+def run_ministack(logs: Path) -> None:
+    # The Runtime API writes an answer's head and body apart: with Nagle's algorithm each invocation waits for the
+    # delayed acknowledgement of the first, 40 ms.
+    socketserver.StreamRequestHandler.disable_nagle_algorithm = True
+
+    from ministack import app
+    from ministack.services import lambda_svc
+
+    write_to_cloudwatch = lambda_svc._emit_lambda_logs
+
+    def write_to_file_too(func, request_id, log_text, *rest, **options) -> None:
+        write_to_cloudwatch(func, request_id, log_text, *rest, **options)
+        if log_text:
+            name = folder_name((func.get("config") or func)["FunctionName"])
+            with open(logs / f"{name}.log", "a", encoding="utf-8") as log:
+                log.write(f"{log_text}\n")
+
+    lambda_svc._emit_lambda_logs = write_to_file_too
+    app.main()
+
+
+def folder_name(function: str) -> str:
+    """`Flashsale-local-Coupon-ClaimCouponA8D9955E-413250625E14C` is what CloudFormation calls `claim-coupon`."""
+    made = re.search(r"-([A-Za-z]+?)[0-9A-F]{8}[0-9A-F-]+$", function)
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", made[1]).lower() if made else function
+
+
+def run_microburst() -> None:
+    from microburst.cli import main as microburst
+
+    sys.exit(microburst())
+
+
+if __name__ == "__main__":
+    main()

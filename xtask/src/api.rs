@@ -1,0 +1,123 @@
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
+use serde_json::Value;
+
+/// Longer than the longest time-out of a function.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Templates on a page.
+const PAGE: u32 = 50;
+
+/// The HTTP API, as a guest or an operator uses it.
+#[derive(Debug, Clone)]
+pub struct Api {
+    http: Client,
+    url: String,
+}
+
+/// What the API answered.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body; `null` if it is empty or no JSON.
+    pub body: Value,
+}
+
+impl Api {
+    /// The API at `url`, to which paths are appended.
+    pub fn new(url: &str) -> Result<Self> {
+        let mut http = Client::builder().timeout(TIMEOUT);
+        if ["http://127.0.0.1:", "http://localhost:"].iter().any(|local| url.starts_with(local)) {
+            http = http.no_proxy();
+        }
+        Ok(Self { http: http.build()?, url: url.trim_end_matches('/').to_owned() })
+    }
+
+    /// Sends a request; without a token, as anybody.
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: Option<&Value>,
+    ) -> reqwest::Result<Answer> {
+        let request = self.request(method, path, token);
+        answer(match body {
+            Some(body) => request.json(body),
+            None => request,
+        })
+        .await
+    }
+
+    /// Claims a coupon of `template` under an idempotency key.
+    pub async fn claim(&self, template: &str, token: &str, key: &str) -> reqwest::Result<Answer> {
+        let path = format!("/v1/coupon-templates/{template}/claims");
+        answer(self.request(Method::POST, &path, Some(token)).header("Idempotency-Key", key)).await
+    }
+
+    /// Publishes a template; returns it.
+    pub async fn create_template(&self, token: &str, template: &Value) -> Result<Value> {
+        let path = "/v1/admin/coupon-templates";
+        let answer = self.send(Method::POST, path, Some(token), Some(template)).await?;
+        ensure!(answer.status == StatusCode::CREATED, "cannot create a template: {}", answer.brief());
+        Ok(answer.body)
+    }
+
+    /// All templates.
+    pub async fn templates(&self, token: &str) -> Result<Vec<Value>> {
+        let mut templates = Vec::new();
+        let mut path = format!("/v1/admin/coupon-templates?limit={PAGE}");
+        loop {
+            let answer = self.send(Method::GET, &path, Some(token), None).await?;
+            ensure!(answer.status == StatusCode::OK, "cannot list the templates: {}", answer.brief());
+            let items = answer.body.get("items").and_then(Value::as_array);
+            templates.extend(items.context("a list of templates without items")?.iter().cloned());
+            match answer.text("nextCursor") {
+                Some(cursor) => path = format!("/v1/admin/coupon-templates?limit={PAGE}&cursor={cursor}"),
+                None => return Ok(templates),
+            }
+        }
+    }
+
+    fn request(&self, method: Method, path: &str, token: Option<&str>) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.url));
+        match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+}
+
+impl Answer {
+    /// A member of the body that is a text.
+    pub fn text(&self, member: &str) -> Option<&str> {
+        self.body.get(member).and_then(Value::as_str)
+    }
+
+    /// A header that is a text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The last part of a problem's type: `coupon-sold-out`.
+    pub fn problem(&self) -> Option<&str> {
+        self.text("type").and_then(|kind| kind.strip_prefix("urn:flashsale:problem:"))
+    }
+
+    /// For an error message.
+    fn brief(&self) -> String {
+        format!("{} {}", self.status, self.body)
+    }
+}
+
+async fn answer(request: RequestBuilder) -> reqwest::Result<Answer> {
+    let response = request.send().await?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    let body = response.bytes().await?;
+    Ok(Answer { status, headers, body: serde_json::from_slice(&body).unwrap_or_default() })
+}

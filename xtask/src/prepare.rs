@@ -1,0 +1,62 @@
+//! What a stack is started from: the functions' binaries, the Python tools, the synthesized CDK app. Each is made
+//! anew only when what it is made from has changed.
+
+mod cdk;
+mod functions;
+mod python;
+mod stamp;
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+
+use cdk::Bundles;
+
+use crate::{prerequisites, step::Progress, workspace};
+
+pub(crate) use cdk::{LOCAL, synth};
+pub(crate) use python::{venv_program, venv_python};
+
+/// The app synthesized for one stage.
+pub(crate) struct Assembly {
+    pub(crate) folder: PathBuf,
+}
+
+/// What has to be there before the app can be synthesized; nobody else changes it meanwhile.
+pub(crate) struct Prepared {
+    pub(crate) bundles: Bundles,
+    _only_one: File,
+}
+
+/// Makes all of it at once.
+pub(crate) async fn everything(progress: &Progress, logs: &Path) -> Result<Prepared> {
+    let tools = prerequisites::check().await?;
+    let only_one = exclusively()?;
+    let (bundles, (), ()) = tokio::try_join!(
+        functions::build(progress, logs),
+        python::install(progress, logs, tools.python),
+        cdk::install(progress, logs),
+    )?;
+    Ok(Prepared { bundles, _only_one: only_one })
+}
+
+/// Installs the tools alone.
+pub(crate) async fn tools(progress: &Progress, logs: &Path) -> Result<()> {
+    let tools = prerequisites::check().await?;
+    let _only_one = exclusively()?;
+    tokio::try_join!(python::install(progress, logs, tools.python), cdk::install(progress, logs))?;
+    Ok(())
+}
+
+/// Waits until no other run does the same; ends when the file is closed.
+fn exclusively() -> Result<File> {
+    let folder = workspace::tools();
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let path = folder.join("prepare.lock");
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+    Ok(file)
+}

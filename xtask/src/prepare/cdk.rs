@@ -1,0 +1,99 @@
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use tokio::process::Command;
+
+use super::{Assembly, stamp::Ingredients};
+use crate::{command, step::Progress, workspace};
+
+/// What the app is synthesized from, beside the bundles.
+const SOURCES: [&str; 5] = ["bin", "lib", "cdk.json", "package-lock.json", "tsconfig.json"];
+
+/// The stage that is deployed on this machine.
+pub(crate) const LOCAL: &str = "local";
+
+/// Binaries laid out as `<function>/bootstrap` in one folder.
+#[derive(Debug, Default)]
+pub(crate) struct Bundles {
+    bootstraps: Vec<PathBuf>,
+}
+
+impl Bundles {
+    pub(super) fn add(&mut self, bootstrap: PathBuf) {
+        self.bootstraps.push(bootstrap);
+    }
+
+    fn folder(&self) -> Result<&Path> {
+        let first = self.bootstraps.first().context("functions/ holds no function")?;
+        first.ancestors().nth(2).context("a bundle at the root")
+    }
+}
+
+/// Installs the packages of `package-lock.json`.
+pub(crate) async fn install(progress: &Progress, logs: &Path) -> Result<()> {
+    let cdk = workspace::cdk();
+    let stamp =
+        Ingredients::default().content(&cdk.join("package-lock.json"))?.stamp(&cdk.join("node_modules"));
+    if stamp.is_current() {
+        return Ok(());
+    }
+    let step = progress.step("install the CDK");
+    let mut npm = Command::new("npm");
+    npm.current_dir(&cdk).args(["ci", "--no-audit", "--no-fund"]);
+    command::run(npm, &logs.join("npm.log"), &step).await?;
+    stamp.write()?;
+    step.done();
+    Ok(())
+}
+
+/// Synthesizes the app for `stage`; every rule of cdk-nag must hold.
+pub(crate) async fn synth(
+    progress: &Progress,
+    logs: &Path,
+    stage: &str,
+    bundles: &Bundles,
+) -> Result<Assembly> {
+    let cdk = workspace::cdk();
+    let folder = cdk.join(format!("cdk.out-{stage}"));
+    let architecture = architecture(stage);
+    let bundle_folder = bundles.folder()?;
+
+    let mut ingredients = Ingredients::default().text(architecture);
+    for source in SOURCES {
+        ingredients = ingredients.content(&cdk.join(source))?;
+    }
+    for bootstrap in &bundles.bootstraps {
+        ingredients = ingredients.identity(bootstrap)?;
+    }
+    let stamp = ingredients.stamp(&folder);
+    if stamp.is_current() {
+        return Ok(Assembly { folder });
+    }
+
+    let step = progress.step(format!("synthesize the CDK app for the stage {stage}"));
+    // The CDK leaves the bundles of earlier builds there.
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+    }
+    let mut synth = Command::new(cdk.join("node_modules/.bin/cdk"));
+    command::without_aws(&mut synth)
+        .current_dir(&cdk)
+        .env("CDK_DISABLE_CLI_TELEMETRY", "true")
+        .args(["synth", "--quiet", "--context", &format!("stage={stage}")])
+        .args(["--context", &format!("bundles={}", bundle_folder.display())])
+        .args(["--context", &format!("architecture={architecture}")])
+        .arg("--output")
+        .arg(&folder);
+    command::run(synth, &logs.join(format!("synth-{stage}.log")), &step).await?;
+    stamp.write()?;
+    step.done();
+    Ok(Assembly { folder })
+}
+
+/// What the binaries here were built for; elsewhere functions run on arm64, which costs a fifth less.
+fn architecture(stage: &str) -> &'static str {
+    if stage == LOCAL && std::env::consts::ARCH == "x86_64" { "x86_64" } else { "arm64" }
+}
