@@ -59,9 +59,14 @@ pub(crate) fn shard_pk(template: TemplateId, shard: Shard) -> String {
     format!("TEMPLATE#{template}#STOCK#{}", shard.0)
 }
 
-/// Milliseconds with leading zeros, so that text order is time order.
-pub(crate) fn list_sk(position: TemplatePosition) -> String {
-    format!("{:013}#{}", position.ends_at.as_millisecond(), position.id)
+/// Where the templates begin whose sale ends at `ends_at_ms`: milliseconds with leading zeros, so that text order is
+/// time order. The year 9999 has 15 digits.
+pub(crate) fn list_sk_from(ends_at_ms: i64) -> String {
+    format!("{ends_at_ms:015}")
+}
+
+fn list_sk(position: TemplatePosition) -> String {
+    format!("{}#{}", list_sk_from(position.ends_at.as_millisecond()), position.id)
 }
 
 fn key(pk: String, sk: String) -> Key {

@@ -72,6 +72,8 @@ impl TemplateShelf for CouponTable {
         after: Option<TemplatePosition>,
         limit: u16,
     ) -> Result<Page<Template, TemplatePosition>, StoreError> {
+        // A sale that has ended meanwhile lies before all that are left, where DynamoDB refuses to begin.
+        let after = after.filter(|after| after.ends_at.as_millisecond() > now.as_millisecond());
         self.templates(Some(now), after, limit, true).await
     }
 
@@ -116,7 +118,7 @@ impl CouponTable {
                 .key_condition_expression("listPk = :templates AND listSk >= :end")
                 .expression_attribute_values(
                     ":end",
-                    AttributeValue::S(format!("{:013}", now.as_millisecond() + 1)),
+                    AttributeValue::S(keys::list_sk_from(now.as_millisecond() + 1)),
                 ),
         };
         let output = query.send().await.map_err(store_error)?;

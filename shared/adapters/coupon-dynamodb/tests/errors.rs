@@ -4,17 +4,22 @@
 use aws_sdk_dynamodb::{
     Client,
     operation::{
-        batch_get_item::BatchGetItemOutput, get_item::GetItemError,
+        batch_get_item::BatchGetItemOutput,
+        get_item::GetItemError,
         transact_write_items::TransactWriteItemsError,
+        update_item::{UpdateItemError, UpdateItemOutput},
     },
     types::{
         AttributeValue, CancellationReason, KeysAndAttributes,
-        error::{ProvisionedThroughputExceededException, TransactionCanceledException},
+        error::{
+            ProvisionedThroughputExceededException, TransactionCanceledException,
+            TransactionConflictException,
+        },
     },
 };
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use coupon_dynamodb::CouponTable;
-use domain_coupon::{ClaimStore, CouponShelf, Issue, Shard, StoreError, TemplateShelf};
+use domain_coupon::{ClaimStore, CouponShelf, Issue, RefillStore, Shard, StoreError, TemplateShelf};
 
 fn table(rules: &[&Rule]) -> CouponTable {
     CouponTable::new(mock_client!(aws_sdk_dynamodb, RuleMode::Sequential, rules), "coupons".into())
@@ -68,6 +73,26 @@ async fn throttling_is_told_from_an_outage() {
     let down = mock!(Client::get_item).sequence().http_status(500, None).repeatedly().build();
     let read = TemplateShelf::template(&table(&[&down]), id).await;
     assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_top_up_waits_for_the_claims_in_its_way() {
+    let busy = mock!(Client::update_item)
+        .sequence()
+        .error(|| {
+            let metadata = aws_smithy_types::error::ErrorMetadata::builder()
+                .code("TransactionConflictException")
+                .build();
+            UpdateItemError::TransactionConflictException(
+                TransactionConflictException::builder().meta(metadata).build(),
+            )
+        })
+        .times(6)
+        .output(|| UpdateItemOutput::builder().build())
+        .build();
+    let template = testing::template(1);
+    table(&[&busy]).raise_shards(&template).await.unwrap();
+    assert_eq!(busy.num_calls(), 7);
 }
 
 #[tokio::test]

@@ -17,6 +17,15 @@ const MAX_ROUNDS: u32 = 3;
 /// stock finishes it.
 const REFILL_ABANDONED_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
+/// A claim that found nothing looks at the template again if it was read longer ago: another may have found out
+/// meanwhile that everything is gone. Shorter would tell fewer guests to try again, but 500 environments would read
+/// the template more often than its partition's 3,000 times a second.
+const FRESH: SignedDuration = SignedDuration::from_millis(250);
+
+/// An environment whose claims have found nothing for so long, while nobody noted that everything is gone, finds out
+/// itself. It is what a guest who is told to try again waits.
+const STALLED_TOO_LONG: SignedDuration = SignedDuration::from_secs(1);
+
 /// A guest's wish for one coupon of a template.
 #[derive(Debug, Clone)]
 pub struct ClaimCoupon {
@@ -233,7 +242,6 @@ async fn claim_from(
                 throttled = issue == Issue::Throttled;
                 match issue {
                     Issue::Issued => {
-                        memory.learn_empty(template, search.known_empty());
                         let conflicts = search.conflicts();
                         return Ok(Some(Claimed { coupon, replayed: false, conflicts }));
                     }
@@ -249,6 +257,7 @@ async fn claim_from(
                     Issue::ShardEmpty => {
                         if let Some(shard) = shard {
                             search.found_empty(shard);
+                            memory.learn_empty(template, search.known_empty());
                         }
                     }
                     Issue::Conflict | Issue::Throttled => search.conflicted(),
@@ -257,13 +266,23 @@ async fn claim_from(
             Step::Read(shards) => {
                 let open = store.open_shards(template.id, &shards).await?;
                 search.read(&shards, &open);
+                memory.learn_empty(template, search.known_empty());
+            }
+            Step::Stalled { drawn } => {
+                if !memory.is_fresh(template.id, command.at, FRESH)
+                    && refresh(store, memory, command).await?.as_ref() != Some(template)
+                {
+                    return Ok(None);
+                }
+                if !drawn && memory.stalled_for(template, command.at) < STALLED_TOO_LONG {
+                    return Err(ClaimError::Busy);
+                }
+                search.sweep();
             }
             Step::Exhausted => {
-                memory.learn_empty(template, search.known_empty());
                 return confirm_sold_out(store, memory, command, template).await;
             }
             Step::GiveUp => {
-                memory.learn_empty(template, search.known_empty());
                 return Err(if throttled { ClaimError::Throttled } else { ClaimError::Busy });
             }
         }

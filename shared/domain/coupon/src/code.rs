@@ -25,8 +25,8 @@ impl CouponCode {
     /// guessed is worth money.
     pub fn from_random(random: u128) -> Self {
         let mut symbols = [0; SYMBOLS];
-        for (byte, symbol) in random.to_le_bytes().into_iter().zip(symbols.iter_mut().take(SYMBOLS - 1)) {
-            *symbol = byte & 31;
+        for (i, symbol) in symbols.iter_mut().take(SYMBOLS - 1).enumerate() {
+            *symbol = u8::try_from(random >> (5 * i) & 31).unwrap_or_default();
         }
         let check = remainder(&symbols);
         let [.., last] = &mut symbols;

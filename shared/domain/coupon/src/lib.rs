@@ -26,7 +26,7 @@ pub use list::{CouponShelf, Page, TemplatePosition, TemplateShelf, list_coupons}
 pub use manage::{ChangeError, CreateError, TemplateStore, change_template, create_template};
 pub use memory::{REMEMBERED_FOR, SaleMemory};
 pub use refill::RefillStore;
-pub use search::{MAX_BLIND_PROBES, MAX_CONFLICTS, MAX_TRANSACTIONS, SHARDS_PER_READ, ShardSearch, Step};
+pub use search::{MAX_CONFLICTS, MAX_TRANSACTIONS, SAMPLE, SHARDS_PER_READ, ShardSearch, Step};
 pub use stock::{
     CLAIMS_PER_SECOND_PER_SHARD, LimitedStock, MAX_SHARDS, MIN_STOCK_PER_SHARD, Shard, Stock, shards_for,
 };

@@ -28,7 +28,14 @@ pub struct SaleMemory(Mutex<HashMap<TemplateId, Entry>>);
 struct Entry {
     template: Option<Arc<Template>>,
     read_at: Timestamp,
+    known: Known,
+}
+
+/// What is known of a template's shards in its epoch.
+#[derive(Debug, Default)]
+struct Known {
     empty: FixedBitSet,
+    stalled_at: Option<Timestamp>,
 }
 
 impl SaleMemory {
@@ -40,32 +47,46 @@ impl SaleMemory {
         (SignedDuration::ZERO..REMEMBERED_FOR).contains(&age).then(|| entry.template.clone())
     }
 
+    /// Whether what is remembered of a template was read within `age`.
+    pub fn is_fresh(&self, id: TemplateId, now: Timestamp, age: SignedDuration) -> bool {
+        self.entries().get(&id).is_some_and(|entry| now.duration_since(entry.read_at) < age)
+    }
+
     /// Remembers a template as it was read at `now`. What is known of empty shards is kept within an epoch.
     pub fn learn(&self, id: TemplateId, template: Option<Arc<Template>>, now: Timestamp) {
         let mut entries = self.entries();
-        let empty = match entries.remove(&id) {
-            Some(old) if epoch(old.template.as_deref()) == epoch(template.as_deref()) => old.empty,
-            _ => FixedBitSet::new(),
+        let known = match entries.remove(&id) {
+            Some(old) if epoch(old.template.as_deref()) == epoch(template.as_deref()) => old.known,
+            _ => Known::default(),
         };
         if entries.len() >= MAX_TEMPLATES {
             entries.clear();
         }
-        entries.insert(id, Entry { template, read_at: now, empty });
+        entries.insert(id, Entry { template, read_at: now, known });
     }
 
     /// The shards of `template` known to be empty in its epoch.
     pub fn empty_shards(&self, template: &Template) -> FixedBitSet {
         let entries = self.entries();
         let entry = entries.get(&template.id).filter(|entry| is_same_epoch(entry, template));
-        entry.map(|entry| entry.empty.clone()).unwrap_or_default()
+        entry.map(|entry| entry.known.empty.clone()).unwrap_or_default()
     }
 
     /// Remembers shards of `template` that were seen empty in its epoch.
     pub fn learn_empty(&self, template: &Template, empty: &FixedBitSet) {
         let mut entries = self.entries();
         if let Some(entry) = entries.get_mut(&template.id).filter(|entry| is_same_epoch(entry, template)) {
-            entry.empty.union_with(empty);
+            entry.known.empty.union_with(empty);
         }
+    }
+
+    /// How long claims in this environment have found nothing in the epoch of `template`, without knowing it all.
+    pub fn stalled_for(&self, template: &Template, now: Timestamp) -> SignedDuration {
+        let mut entries = self.entries();
+        let entry = entries.get_mut(&template.id).filter(|entry| is_same_epoch(entry, template));
+        entry.map_or(SignedDuration::ZERO, |entry| {
+            now.duration_since(*entry.known.stalled_at.get_or_insert(now))
+        })
     }
 
     fn entries(&self) -> MutexGuard<'_, HashMap<TemplateId, Entry>> {

@@ -16,15 +16,19 @@ use crate::{Shard, Stock};
 /// conflicting, six in a row happen to 6 claims of 100,000.
 pub const MAX_CONFLICTS: u32 = 6;
 
-/// Shards found empty by a claim that failed on them before it reads the stock: a read of 100 shards costs as much
-/// as 25 failed claims, so near the end of a sale reading is cheaper than guessing.
-pub const MAX_BLIND_PROBES: u32 = 2;
+/// Shards read by a claim that found one empty: reading so many costs about as much as failing once more.
+pub const SAMPLE: usize = 16;
 
 /// Transactions of one claim, whatever they failed on: the last units of a sale are fought over.
 pub const MAX_TRANSACTIONS: u32 = 16;
 
 /// Shards read at once: the limit of one `BatchGetItem`.
 pub const SHARDS_PER_READ: usize = 100;
+
+/// Of as many claims as there are shards, about so many read on to the end when they have found nothing. When a big
+/// sale sells out, hundreds of environments find out at once; were each to read every shard, the table would throttle
+/// their reads and nobody would know for seconds (`docs/performance/simulation.md`).
+const SWEEPERS: usize = 5;
 
 /// Longest wait after the first conflict; it doubles with each further one (full jitter, AWS Architecture Blog,
 /// "Exponential Backoff And Jitter"). The next try goes to another shard, so that the wait need not outlast the
@@ -44,6 +48,12 @@ pub enum Step {
     },
     /// Read how much these shards have left and say so by [`ShardSearch::read`].
     Read(Vec<Shard>),
+    /// What was read had nothing left, and much is unread. One of many has to [read on](ShardSearch::sweep): this
+    /// claim, if it was drawn by lot.
+    Stalled {
+        /// Whether it was.
+        drawn: bool,
+    },
     /// Every shard has been seen empty in this epoch.
     Exhausted,
     /// Enough was tried; stock may remain.
@@ -57,7 +67,9 @@ pub struct ShardSearch {
     preferred: Option<Shard>,
     empty: FixedBitSet,
     seen_open: Vec<Shard>,
-    blind_probes: u32,
+    found_empty: bool,
+    reads: u32,
+    sweeps: bool,
     transactions: u32,
     conflicts: u32,
     back_off: Duration,
@@ -78,7 +90,9 @@ impl ShardSearch {
             preferred: home_shard(guest, shards),
             empty,
             seen_open: Vec::new(),
-            blind_probes: 0,
+            found_empty: false,
+            reads: 0,
+            sweeps: false,
             transactions: 0,
             conflicts: 0,
             back_off: Duration::ZERO,
@@ -93,8 +107,8 @@ impl ShardSearch {
         if self.conflicts >= MAX_CONFLICTS || self.transactions >= MAX_TRANSACTIONS {
             return Step::GiveUp;
         }
-        if self.preferred.is_some() && self.seen_open.is_empty() && self.blind_probes >= MAX_BLIND_PROBES {
-            return Step::Read(self.unknown_shards());
+        if self.found_empty && self.seen_open.is_empty() {
+            return self.look();
         }
         let shard = self.choose();
         self.transactions += 1;
@@ -112,8 +126,7 @@ impl ShardSearch {
     /// The shard had nothing left.
     pub fn found_empty(&mut self, shard: Shard) {
         self.empty.insert(usize::from(shard.0));
-        self.seen_open.retain(|&open| open != shard);
-        self.blind_probes += 1;
+        self.found_empty = true;
     }
 
     /// Of the shards `asked` for by [`Step::Read`], those in `open` had something left.
@@ -122,6 +135,11 @@ impl ShardSearch {
             self.empty.insert(usize::from(shard.0));
         }
         self.seen_open = open.to_vec();
+    }
+
+    /// Reads on to the end after [`Step::Stalled`].
+    pub fn sweep(&mut self) {
+        self.sweeps = true;
     }
 
     /// How many transactions conflicted or were throttled so far.
@@ -147,12 +165,20 @@ impl ShardSearch {
         self.empty.zeroes().nth(self.rng.usize(..unknown.max(1))).map(to_shard)
     }
 
-    /// Up to 100 shards not known to be empty, from a random place on, so that claims at the same moment spread.
-    fn unknown_shards(&mut self) -> Vec<Shard> {
+    /// First a sample; then, if that had nothing, the rest at once or by one of many.
+    fn look(&mut self) -> Step {
         let unknown: Vec<usize> = self.empty.zeroes().collect();
+        let fruitless = self.reads > 0;
+        if fruitless && unknown.len() > SHARDS_PER_READ && !self.sweeps {
+            let drawn = self.rng.usize(..self.empty.len().max(1)) < SWEEPERS;
+            return Step::Stalled { drawn };
+        }
+        let want = if fruitless { SHARDS_PER_READ } else { SAMPLE };
+        self.reads += 1;
+        // From a random place on, so that claims at the same moment spread.
         let from = self.rng.usize(..unknown.len().max(1));
         let (tail, head) = (unknown.iter().skip(from), unknown.iter().take(from));
-        tail.chain(head).take(SHARDS_PER_READ).copied().map(to_shard).collect()
+        Step::Read(tail.chain(head).take(want).copied().map(to_shard).collect())
     }
 }
 
@@ -207,6 +233,7 @@ mod tests {
                         let open: Vec<Shard> = asked.iter().copied().filter(|shard| left.contains_key(&shard.0)).collect();
                         search.read(&asked, &open);
                     }
+                    Step::Stalled { .. } => search.sweep(),
                     Step::Exhausted => {
                         prop_assert!(left.is_empty());
                         break;
@@ -234,7 +261,8 @@ mod tests {
                         let open: Vec<Shard> = asked.iter().copied().filter(|shard| event == 2 && shard.0 % 2 == 0).collect();
                         search.read(&asked, &open);
                     }
-                    Step::Exhausted | Step::GiveUp => {
+                    Step::Stalled { .. } if event == 1 => search.sweep(),
+                    Step::Stalled { .. } | Step::Exhausted | Step::GiveUp => {
                         prop_assert!(transactions <= MAX_TRANSACTIONS);
                         return Ok(());
                     }
@@ -260,6 +288,20 @@ mod tests {
             shard_of(&second) != first
         });
         assert!(elsewhere.count() > 40);
+    }
+
+    #[test]
+    fn of_the_claims_that_find_nothing_few_read_every_shard() {
+        let drawn = (0..2_000).filter(|&seed| {
+            let mut search = search(1_000, seed);
+            let shard = shard_of(&search.step());
+            search.found_empty(shard);
+            let Step::Read(sample) = search.step() else { panic!("reads a sample first") };
+            assert_eq!(sample.len(), SAMPLE);
+            search.read(&sample, &[]);
+            matches!(search.step(), Step::Stalled { drawn: true })
+        });
+        assert!((1..=30).contains(&drawn.count()), "about 5 of 1,000");
     }
 
     #[test]

@@ -252,15 +252,17 @@ mod tests {
     fn what_is_not_json_says_where() {
         let (status, problem) = parse("{\n  \"name\": hunter2 }").unwrap_err();
         assert_eq!(status, 400);
-        insta::assert_json_snapshot!(problem, @r#"
-        {
-          "column": 11,
-          "line": 2,
-          "status": 400,
-          "title": "The body is not valid JSON",
-          "type": "urn:flashsale:problem:invalid-json"
-        }
-        "#);
+        insta::with_settings!({ sort_maps => true }, {
+            insta::assert_json_snapshot!(problem, @r#"
+            {
+              "column": 11,
+              "line": 2,
+              "status": 400,
+              "title": "The body is not valid JSON",
+              "type": "urn:flashsale:problem:invalid-json"
+            }
+            "#);
+        });
     }
 
     #[test]

@@ -29,10 +29,15 @@ pub fn caller(request: &Request) -> Result<Caller, Problem> {
             subject: subject.clone(),
             groups: claims.get(GROUPS_CLAIM).map(|text| groups(text)).unwrap_or_default(),
         }),
-        _ => Err(Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", "Authentication is required")
-            .detail("Send an access token as Authorization: Bearer <token>.")
-            .bearer_challenge()),
+        _ => Err(unauthenticated()),
     }
+}
+
+/// 401 `unauthenticated`, for a request whose caller is not known.
+pub fn unauthenticated() -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", "Authentication is required")
+        .detail("Send an access token as Authorization: Bearer <token>.")
+        .bearer_challenge()
 }
 
 impl Caller {

@@ -181,21 +181,23 @@ mod tests {
         assert_eq!((problem.status(), problem.slug()), (StatusCode::CONFLICT, "coupon-sold-out"));
         let response = problem.into_response();
         assert_eq!(response.status(), StatusCode::CONFLICT);
-        insta::assert_json_snapshot!(body_of(&response), @r#"
-        {
-          "detail": "Nothing is left of this template.",
-          "errors": [
+        insta::with_settings!({ sort_maps => true }, {
+            insta::assert_json_snapshot!(body_of(&response), @r#"
             {
-              "field": "endTime",
-              "must": "must be in the future"
+              "detail": "Nothing is left of this template.",
+              "errors": [
+                {
+                  "field": "endTime",
+                  "must": "must be in the future"
+                }
+              ],
+              "status": 409,
+              "templateId": "01J00000000000000000000000",
+              "title": "The coupon is sold out",
+              "type": "urn:flashsale:problem:coupon-sold-out"
             }
-          ],
-          "status": 409,
-          "templateId": "01J00000000000000000000000",
-          "title": "The coupon is sold out",
-          "type": "urn:flashsale:problem:coupon-sold-out"
-        }
-        "#);
+            "#);
+        });
         assert_eq!(response.headers()["content-type"], "application/problem+json");
         assert_eq!(response.headers()["cache-control"], "no-store");
         assert_eq!(response.headers()["x-content-type-options"], "nosniff");
@@ -203,13 +205,15 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_left_out() {
-        insta::assert_json_snapshot!(body_of(&sold_out().into_response()), @r#"
-        {
-          "status": 409,
-          "title": "The coupon is sold out",
-          "type": "urn:flashsale:problem:coupon-sold-out"
-        }
-        "#);
+        insta::with_settings!({ sort_maps => true }, {
+            insta::assert_json_snapshot!(body_of(&sold_out().into_response()), @r#"
+            {
+              "status": 409,
+              "title": "The coupon is sold out",
+              "type": "urn:flashsale:problem:coupon-sold-out"
+            }
+            "#);
+        });
     }
 
     #[test]

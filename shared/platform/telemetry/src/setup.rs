@@ -53,8 +53,10 @@ pub(crate) fn subscriber<W>(events: Targets, writer: W) -> impl Subscriber + Sen
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    // Whatever is logged at all, is logged with the fields of its invocation.
-    let events = events.with_target(env!("CARGO_CRATE_NAME"), LevelFilter::INFO);
+    // Whatever is logged at all, is logged with the fields of its invocation; the runtime's own span repeats them.
+    let events = events
+        .with_target(env!("CARGO_CRATE_NAME"), LevelFilter::INFO)
+        .with_target("lambda_runtime", LevelFilter::WARN);
     let lines =
         fmt::layer().event_format(JsonLine).fmt_fields(JsonMembers).with_ansi(false).with_writer(writer);
     Registry::default().with(events).with(lines)
