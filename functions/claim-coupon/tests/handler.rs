@@ -11,9 +11,9 @@ use domain_coupon::{
 };
 use domain_ids::{GuestId, TemplateId};
 use jiff::{SignedDuration, Timestamp};
-use platform_http::{Body, Request, Response};
-use serde_json::{Value, json};
-use testing::{ApiRequest, EmbeddedDynamoDb, NOW};
+use platform_http::Request;
+use serde_json::json;
+use testing::{Answer, ApiRequest, EmbeddedDynamoDb, NOW};
 
 const ROUTE: &str = "/v1/coupon-templates/{id}/claims";
 
@@ -42,54 +42,33 @@ impl Sale {
     async fn claim(&self, request: ApiRequest) -> Answer {
         self.claims.set(self.claims.get() + 1);
         let chance = Chance { at: NOW, code: u128::from(self.claims.get()), seed: 7 };
-        answer(handler::handle(&self.table, &self.memory, chance, request.build()).await.unwrap())
+        Answer::of(handler::handle(&self.table, &self.memory, chance, request.build()).await.unwrap())
     }
-}
-
-#[derive(Debug)]
-struct Answer {
-    status: u16,
-    body: Value,
-    response: Response<Body>,
-}
-
-impl Answer {
-    fn header(&self, name: &str) -> Option<&str> {
-        self.response.headers().get(name).map(|value| value.to_str().unwrap())
-    }
-
-    fn problem(&self) -> (u16, &str) {
-        assert_eq!(self.header("content-type"), Some("application/problem+json"));
-        (self.status, self.body["type"].as_str().unwrap().strip_prefix("urn:flashsale:problem:").unwrap())
-    }
-}
-
-fn answer(response: Response<Body>) -> Answer {
-    let body = serde_json::from_slice(response.body().as_ref()).unwrap();
-    Answer { status: response.status().as_u16(), body, response }
 }
 
 #[tokio::test]
 async fn a_claim_is_201_with_the_coupon_and_where_it_is() {
     let sale = Sale::of(|_| {}).await;
     let answer = sale.claim(sale.request("ann")).await;
-    insta::assert_json_snapshot!(answer.body, @r#"
-    {
-      "amountFen": 2000,
-      "claimTime": "2026-11-10T16:00:00Z",
-      "code": "1000-0000-0000-000Z",
-      "expireTime": "2026-12-10T16:00:00Z",
-      "id": "01M6SBQ5000000000000000001-1-JGIV4DL5JNAC4MAX",
-      "name": "满100减20",
-      "status": "unused",
-      "templateId": "01M6SBQ5000000000000000001",
-      "threshold": {
-        "amountFen": 10000,
-        "type": "amount"
-      },
-      "type": "full_reduction"
-    }
-    "#);
+    insta::with_settings!({ sort_maps => true }, {
+        insta::assert_json_snapshot!(answer.body, @r#"
+        {
+          "amountFen": 2000,
+          "claimTime": "2026-11-10T16:00:00Z",
+          "code": "1000-0000-0000-000Z",
+          "expireTime": "2026-12-10T16:00:00Z",
+          "id": "01M6SBQ5000000000000000001-1-JGIV4DL5JNAC4MAX",
+          "name": "满100减20",
+          "status": "unused",
+          "templateId": "01M6SBQ5000000000000000001",
+          "threshold": {
+            "amountFen": 10000,
+            "type": "amount"
+          },
+          "type": "full_reduction"
+        }
+        "#);
+    });
     assert_eq!(answer.status, 201);
     let location = format!("/v1/me/coupons/{}", answer.body["id"].as_str().unwrap());
     assert_eq!(answer.header("location"), Some(location.as_str()));
@@ -218,7 +197,8 @@ async fn a_store_outage_is_503_and_leaks_nothing() {
             .build();
         let chance = Chance { at: NOW, code: 1, seed: 1 };
         let store = Broken(issue, template.clone());
-        let refused = answer(handler::handle(&store, &SaleMemory::default(), chance, request).await.unwrap());
+        let refused =
+            Answer::of(handler::handle(&store, &SaleMemory::default(), chance, request).await.unwrap());
         assert_eq!(refused.problem(), (status, slug));
         assert_eq!(refused.header("retry-after"), Some("1"));
         assert!(!refused.body.to_string().contains("secret"));

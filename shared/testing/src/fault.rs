@@ -77,15 +77,16 @@ impl HttpConnector for Failing {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_dynamodb::operation::scan::ScanError;
+
     use super::*;
 
     #[tokio::test]
     async fn each_fault_is_an_error_of_the_sdk() {
         for fault in [Fault::Unreachable, Fault::Broken, Fault::Garbled, Fault::Throttling] {
             let error = fault.client().scan().table_name("any").send().await.unwrap_err();
-            let throttled = error
-                .as_service_error()
-                .is_some_and(|error| error.is_provisioned_throughput_exceeded_exception());
+            let throttled =
+                error.as_service_error().is_some_and(ScanError::is_provisioned_throughput_exceeded_exception);
             assert_eq!(throttled, fault == Fault::Throttling, "{error:?}");
         }
     }

@@ -1,12 +1,9 @@
 use domain_ids::GuestId;
-use platform_http::{Problem, Request, StatusCode, caller};
+use platform_http::{Problem, Request, caller, unauthenticated};
 
 /// The guest who asks: the subject of the access token.
 ///
 /// 401 `unauthenticated` without one, or where the issuer names subjects in a way that no guest is named.
 pub fn guest(request: &Request) -> Result<GuestId, Problem> {
-    caller(request)?
-        .subject
-        .parse()
-        .map_err(|_| Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", "Authentication is required"))
+    caller(request)?.subject.parse().map_err(|_| unauthenticated())
 }

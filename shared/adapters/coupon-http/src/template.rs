@@ -259,15 +259,18 @@ pub struct SaleView {
 }
 
 impl SaleView {
-    /// The sale as it is at `now`, with `remaining` left (none where unlimited).
+    /// The sale as it is at `now`, with `remaining` left (none where unlimited). Where a top-up came between reading
+    /// the template and what is left, not more is shown to be left than there are.
     pub fn new(template: &Template, remaining: Option<u32>, now: Timestamp) -> Self {
+        let total = match &template.stock {
+            Stock::Unlimited => None,
+            Stock::Limited(stock) => Some(stock.total),
+        };
+        let remaining = remaining.map(|left| total.map_or(left, |total| left.min(total)));
         Self {
             id: template.id,
             terms: TermsView::from(&template.terms),
-            total_count: match &template.stock {
-                Stock::Unlimited => UNLIMITED,
-                Stock::Limited(stock) => i64::from(stock.total),
-            },
+            total_count: total.map_or(UNLIMITED, i64::from),
             remaining: remaining.map_or(UNLIMITED, i64::from),
             per_user_limit: template.per_user_limit,
             valid_days: template.valid_days,
