@@ -15,7 +15,7 @@ pub const MAX_BODY_BYTES: usize = 16 * 1024;
 /// - Not declared as `application/json` (in UTF-8): 415 `unsupported-media-type`.
 /// - Longer than [`MAX_BODY_BYTES`]: 413 `body-too-large`.
 /// - Empty or not JSON: 400 `invalid-json`, with `line` and `column` (both from 1) where it goes wrong.
-/// - JSON, but not a `T`: 422 `invalid-body`, naming the first field at fault.
+/// - JSON, but not an object that is a `T`: 422 `invalid-body`, naming the first field at fault.
 ///
 /// The body is never repeated to the caller, but for the name of an unknown field, shortened.
 pub fn json_body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
@@ -41,7 +41,9 @@ pub fn json_body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let parsed = serde_path_to_error::deserialize(&mut json);
     match (parsed, json.end()) {
-        (Ok(value), Ok(())) => Ok(value),
+        (Ok(value), Ok(())) if body.trim_ascii_start().starts_with(b"{") => Ok(value),
+        // serde takes the values of a struct in a row, too.
+        (Ok(_), Ok(())) => Err(invalid("", "must be an object")),
         (Ok(_), Err(trailing)) => Err(misplaced(&trailing)),
         // serde_json reports some wrong types as wrong syntax, and a wrong type before it has seen all the syntax.
         (Err(error), _) => Err(match serde_json::from_slice::<IgnoredAny>(body) {
@@ -87,12 +89,16 @@ fn at_fault(path: &Path, message: &str) -> Problem {
     } else {
         expectation(message)
     };
+    invalid(&field, &must)
+}
+
+fn invalid(field: &str, must: &str) -> Problem {
     Problem::new(
         StatusCode::UNPROCESSABLE_ENTITY,
         "invalid-body",
         "The body is not what this operation expects",
     )
-    .field(&field, &must)
+    .field(field, must)
 }
 
 /// The names on the way to the field, joined by `/`.
@@ -223,6 +229,7 @@ mod tests {
         fails(r#"{"name": "x", "parts": [{}]}"#, "parts/0/weight", "must be present");
         fails(r#"{"name": "x", "color": 0}"#, "color", "must be valid");
         fails("[]", "", "must be an object");
+        fails(r#" ["x", 1, "red", []]"#, "", "must be an object");
         fails(r#""text""#, "", "must be an object");
         fails("1", "", "must be an object");
     }
