@@ -180,10 +180,7 @@ fn run<I: DeserializeOwned, O: Serialize>(
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        sync::atomic::{AtomicU32, Ordering},
-        time::Instant,
-    };
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     use aws_sdk_dynamodb::types::{
         AttributeValue, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
@@ -290,26 +287,5 @@ mod tests {
         });
         futures_util::future::join_all(claims).await;
         assert_eq!(issued.into_inner(), STOCK);
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    #[ignore = "a measurement"]
-    #[expect(clippy::disallowed_methods, reason = "measures")]
-    async fn transactions_per_second() {
-        let client = with_stock(1_000_000).await.client();
-        let start = Instant::now();
-        for batch in 0..40 {
-            let claims = (0..64).map(|guest| {
-                client
-                    .transact_write_items()
-                    .set_transact_items(Some(claim(&format!("{batch}-{guest}")).into()))
-                    .send()
-            });
-            futures_util::future::join_all(claims)
-                .await
-                .into_iter()
-                .for_each(|claimed| drop(claimed.unwrap()));
-        }
-        println!("{} transactions in {:?}", 40 * 64, start.elapsed());
     }
 }
