@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::{dev, prepare, sale, scaffold, step::Progress, synth, workspace};
+use crate::{dev, openapi, package, prepare, sale, scaffold, step::Progress, synth, workspace};
 
 /// Developer commands of flashsale.
 #[derive(Parser)]
@@ -45,6 +45,9 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         endpoints: Option<PathBuf>,
     },
+    /// Print the environment in which a function finds the running stack, for a shell to evaluate
+    #[command(after_help = "Example:\n  eval \"$(cargo xtask env)\" && cargo lambda watch")]
+    Env,
     /// Sell out a coupon to thousands of guests, and check that exactly the stock was issued
     #[command(
         after_help = "Examples:\n  cargo xtask sale\n  cargo xtask sale --stock 3 --guests 200 --expected-claims-per-second 10000\n  cargo xtask sale --stock 5000 --guests 5000 --json sale.json\n\nExit status 1 if an invariant does not hold."
@@ -54,6 +57,10 @@ enum Command {
     Setup,
     /// Synthesize the CDK app for every stage; check the templates with cfn-lint and cdk-nag
     Synth,
+    /// Write docs/openapi.json from the functions' annotations
+    Openapi,
+    /// Build the functions for deployment (arm64, release) into target/lambda, with cargo-lambda
+    Package,
     /// Measure: `cargo run --release -p load -- …`
     #[command(after_help = "Example:\n  cargo xtask bench claim")]
     Bench {
@@ -62,7 +69,9 @@ enum Command {
         arguments: Vec<String>,
     },
     /// Simulate: `cargo run --release -p simulation -- …`
-    #[command(after_help = "Example:\n  cargo xtask simulate claim --charts docs/charts")]
+    #[command(
+        after_help = "Example:\n  cargo xtask simulate claim --report docs/performance/simulation.md --charts docs/figures"
+    )]
     Simulate {
         /// What to simulate, and how
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
@@ -93,9 +102,12 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Down => dev::down(),
         Command::Status => dev::status()?,
         Command::Token { user, endpoints } => dev::token(&user, endpoints).await?,
+        Command::Env => dev::environment()?,
         Command::Sale(arguments) => return sale::command(arguments).await,
         Command::Setup => prepare::tools(&Progress::default(), &workspace::local().join("logs")).await?,
         Command::Synth => synth::all_stages().await?,
+        Command::Openapi => openapi::write()?,
+        Command::Package => package::all_functions().await?,
         Command::Bench { arguments } => return pass_on("load", &arguments).await,
         Command::Simulate { arguments } => return pass_on("simulation", &arguments).await,
         Command::NewFunction { name } => scaffold::new_function(&name)?,

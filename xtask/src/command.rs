@@ -26,7 +26,7 @@ pub(crate) async fn run(command: Command, log: &Path, step: &Step) -> Result<()>
     execute(command, log, step, None).await
 }
 
-/// Like [`run`]; returns what it wrote to stdout, which is for programs and not shown.
+/// Like [`run`]; what it writes to stdout is for programs: returned, neither shown nor logged.
 pub(crate) async fn capture(command: Command, log: &Path, step: &Step) -> Result<String> {
     let mut stdout = String::new();
     execute(command, log, step, Some(&mut stdout)).await?;
@@ -90,13 +90,13 @@ impl Output<'_> {
         let Some(from) = from else { return Ok(()) };
         let mut lines = BufReader::new(from).lines();
         while let Some(line) = lines.next_line().await? {
-            if let Ok(mut log) = self.log.lock() {
-                writeln!(log, "{line}")?;
-            }
             if let Some(copy) = &mut copy {
                 copy.push_str(&line);
                 copy.push('\n');
                 continue;
+            }
+            if let Ok(mut log) = self.log.lock() {
+                writeln!(log, "{line}")?;
             }
             self.step.say(line.trim().to_owned());
             if let Ok(mut tail) = self.tail.lock() {

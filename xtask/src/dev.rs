@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 
 use crate::{
-    Endpoints, Identity, Options, Stack, guide,
+    Endpoints, Identity, Options, Stack, aws, guide,
     service::Lifetime,
     stack::{State, endpoints_file},
     step::Progress,
@@ -71,6 +71,22 @@ pub(crate) fn status() -> Result<()> {
         );
     }
     println!("addresses   {}", workspace::display(&endpoints_file(&state_dir)));
+    Ok(())
+}
+
+/// Prints what a function finds in its environment on the running stack, as shell commands.
+pub(crate) fn environment() -> Result<()> {
+    let endpoints = read_endpoints(None)?;
+    let variables = [
+        ("COUPON_TABLE", endpoints.coupon_table.as_str()),
+        ("AWS_ENDPOINT_URL", endpoints.aws_endpoint.as_deref().unwrap_or_default()),
+        ("AWS_REGION", &endpoints.region),
+        ("AWS_ACCESS_KEY_ID", aws::LOCAL_KEY),
+        ("AWS_SECRET_ACCESS_KEY", aws::LOCAL_KEY),
+    ];
+    for (name, value) in variables {
+        println!("export {name}='{value}'");
+    }
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! What a developer wants to know once the stack runs.
 
+use std::io::Write;
+
 use anyhow::{Context, Result};
 use serde_json::Value;
 
@@ -11,7 +13,8 @@ pub(crate) async fn print(endpoints: &Endpoints) -> Result<()> {
     let token = Identity::new(endpoints).await.token(&admin.name, &admin.password).await?.access_token;
     let templates = Api::new(&endpoints.api_url)?.templates(&token).await?;
     let template = examples(&templates).context("there is no template to show examples with")?;
-    print!("{}", text(endpoints, template));
+    // Whoever reads only its beginning is content.
+    let _ = std::io::stdout().write_all(text(endpoints, template).as_bytes());
     Ok(())
 }
 
@@ -62,8 +65,10 @@ fn curls(api: &str, template: &str) -> Vec<(&'static str, String)> {
         ),
         ("my coupons", format!("curl '{api}/v1/me/coupons?status=unused&limit=10' {guest}")),
         (
-            "one of my coupons: the id stands in the answer to the claim",
-            format!("curl {api}/v1/me/coupons/ID {guest}"),
+            "one of my coupons, once there is one: its id is looked up in the list",
+            format!(
+                "curl {api}/v1/me/coupons/$(curl -s '{api}/v1/me/coupons?limit=1' {guest} | grep -o '\"id\":\"[^\"]*' | cut -d '\"' -f 4) {guest}"
+            ),
         ),
         (
             "publish a template",

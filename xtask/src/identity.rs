@@ -41,8 +41,9 @@ impl Identity {
         }
     }
 
-    /// Makes the user, or sets the password of the one that is there. No mail is sent.
-    pub async fn ensure_user(&self, name: &str, password: &str) -> Result<()> {
+    /// Makes the user, or sets the password of the one that is there. No mail is sent. Returns a name by which the
+    /// user is found at once; by address, the local AWS looks through all of them.
+    pub async fn ensure_user(&self, name: &str, password: &str) -> Result<String> {
         let email = AttributeType::builder().name("email").value(name).build()?;
         let verified = AttributeType::builder().name("email_verified").value("true").build()?;
         let created = self
@@ -55,22 +56,24 @@ impl Identity {
             .message_action(MessageActionType::Suppress)
             .send()
             .await;
-        if let Err(error) = created
-            && !error.as_service_error().is_some_and(AdminCreateUserError::is_username_exists_exception)
-        {
-            return Err(explain(error)).with_context(|| format!("cannot create the user {name}"));
-        }
+        let username = match created {
+            Ok(output) => output.user.and_then(|user| user.username).unwrap_or_else(|| name.to_owned()),
+            Err(error) if is_there(&error) => name.to_owned(),
+            Err(error) => {
+                return Err(explain(error)).with_context(|| format!("cannot create the user {name}"));
+            }
+        };
         self.client
             .admin_set_user_password()
             .user_pool_id(&self.pool)
-            .username(name)
+            .username(&username)
             .password(password)
             .permanent(true)
             .send()
             .await
             .map_err(explain)
             .with_context(|| format!("cannot set the password of {name}"))?;
-        Ok(())
+        Ok(username)
     }
 
     /// Puts the user into the group.
@@ -127,6 +130,10 @@ impl Token {
             serde_json::from_slice(&payload).context("an access token without claims")?;
         Ok(Self { access_token, subject: sub, expires_at: Timestamp::from_second(exp)? })
     }
+}
+
+fn is_there(error: &SdkError<AdminCreateUserError>) -> bool {
+    error.as_service_error().is_some_and(AdminCreateUserError::is_username_exists_exception)
 }
 
 /// The whole chain of causes in one line; the SDK's own message is `service error`.

@@ -1,13 +1,12 @@
 //! ministack, the local AWS, and microburst, which injects faults between the functions and ministack.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::{
     aws, command, prepare,
@@ -25,10 +24,8 @@ pub(crate) struct Launcher {
 }
 
 impl Launcher {
-    pub(crate) fn new(state_dir: &Path, lifetime: Lifetime) -> Result<Self> {
-        let tmp = state_dir.join("tmp");
-        fs::create_dir_all(&tmp).with_context(|| format!("cannot create {}", tmp.display()))?;
-        Ok(Self { state_dir: state_dir.to_owned(), lifetime })
+    pub(crate) fn new(state_dir: &Path, lifetime: Lifetime) -> Self {
+        Self { state_dir: state_dir.to_owned(), lifetime }
     }
 
     /// Starts ministack; the functions it runs will find AWS at `endpoint`.

@@ -17,6 +17,8 @@ mod endpoints;
 mod guide;
 mod identity;
 mod launcher;
+mod openapi;
+mod package;
 mod ports;
 mod prepare;
 mod prerequisites;

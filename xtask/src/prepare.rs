@@ -18,7 +18,7 @@ use cdk::Bundles;
 use crate::{prerequisites, step::Progress, workspace};
 
 pub(crate) use cdk::{LOCAL, synth};
-pub(crate) use python::{venv_program, venv_python};
+pub(crate) use python::{cargo_lambda, venv_program, venv_python};
 
 /// The app synthesized for one stage.
 pub(crate) struct Assembly {

@@ -10,7 +10,7 @@ const PYTHONS: [&str; 5] = ["python3", "python3.14", "python3.13", "python3.12",
 /// Prints its version only if virtual environments can be made.
 const PYTHON_PROBE: &str = "import ensurepip, venv, platform; print(platform.python_version())";
 
-const NODE: Tool = Tool { name: "node", oldest: Version(20, 0), remedy: "install Node.js 20 or newer" };
+const NODE: Tool = Tool { name: "node", oldest: Version(20, 19), remedy: "install Node.js 20.19 or newer" };
 const NPM: Tool = Tool { name: "npm", oldest: Version(9, 0), remedy: "install npm, it comes with Node.js" };
 const PYTHON: Tool = Tool {
     name: "python3",
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn what_is_new_enough_is_no_lack() {
         for (tool, answer) in [
-            (&NODE, "v20.0.0"),
+            (&NODE, "v20.19.0"),
             (&NODE, "v24.1.3"),
             (&NPM, "10.8.2"),
             (&PYTHON, "3.11.7"),
@@ -97,10 +97,10 @@ mod tests {
 
     #[test]
     fn each_lack_names_the_tool_and_the_remedy() {
-        assert_eq!(lack(&NODE, None).unwrap(), "node is missing or broken: install Node.js 20 or newer");
+        assert_eq!(lack(&NODE, None).unwrap(), "node is missing or broken: install Node.js 20.19 or newer");
         assert_eq!(
-            lack(&NODE, Some("v18.20.4")).unwrap(),
-            "node is too old, 18.20.4: install Node.js 20 or newer"
+            lack(&NODE, Some("v20.9.0")).unwrap(),
+            "node is too old, 20.9.0: install Node.js 20.19 or newer"
         );
         assert!(
             lack(&PYTHON, Some("3.9.6"))

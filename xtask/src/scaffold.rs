@@ -1,6 +1,6 @@
 //! `new-function`: a Lambda function that compiles, passes its test and needs only its purpose.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -20,6 +20,10 @@ const FILES: [(&str, &str); 7] = [
 /// Lays out `functions/<name>/` and a sample event; says what comes next.
 pub(crate) fn new_function(name: &str) -> Result<()> {
     lay_out(workspace::root(), name)?;
+    // Where imports stand and lines break depends on the name.
+    let formatted =
+        Command::new("cargo").current_dir(workspace::root()).args(["fmt", "--package", name]).status();
+    ensure!(formatted.is_ok_and(|status| status.success()), "cargo fmt failed: run it by hand");
     println!(
         "functions/{name} is laid out. Next:
   1. cargo test -p {name}

@@ -148,18 +148,15 @@ fn command_line(pid: i32) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn sleeper(state: &Path) -> Service {
+    /// A service, and the process it has started by then.
+    fn sleeper(state: &Path) -> (Service, i32) {
         let mut command = Command::new("sh");
         command.args(["-c", "sleep 60 & echo $!; wait", "ministack", &state.to_string_lossy()]);
-        Service::start("ministack", command, 1, &state.join("log"), Lifetime::Scoped).unwrap()
-    }
-
-    /// The process that the service started, once it has said so.
-    fn child_of(service: &Service) -> i32 {
+        let service = Service::start("ministack", command, 1, &state.join("log"), Lifetime::Scoped).unwrap();
         let deadline = Instant::now() + GRACE;
         while Instant::now() < deadline {
-            if let Ok(pid) = fs::read_to_string(&service.record().log).unwrap().trim().parse() {
-                return pid;
+            if let Ok(child) = fs::read_to_string(&service.record().log).unwrap().trim().parse() {
+                return (service, child);
             }
             thread::sleep(POLL_INTERVAL);
         }
@@ -169,8 +166,8 @@ mod tests {
     #[test]
     fn a_service_ends_with_its_handle_and_takes_its_children_along() {
         let state = tempfile::tempdir().unwrap();
-        let service = sleeper(state.path());
-        let (record, child) = (service.record().clone(), child_of(&service));
+        let (service, child) = sleeper(state.path());
+        let record = service.record().clone();
         assert!(record.is_running(state.path()));
         assert!(command_line(child).unwrap().contains("sleep"));
         drop(service);
@@ -182,7 +179,7 @@ mod tests {
     #[test]
     fn a_process_of_another_stack_is_not_ours() {
         let state = tempfile::tempdir().unwrap();
-        let service = sleeper(state.path());
+        let (service, _) = sleeper(state.path());
         let elsewhere = Path::new("/elsewhere");
         assert!(!service.record().is_running(elsewhere));
         service.record().stop(elsewhere);
@@ -192,7 +189,7 @@ mod tests {
     #[test]
     fn a_record_stops_what_runs_on() {
         let state = tempfile::tempdir().unwrap();
-        let mut service = sleeper(state.path());
+        let (mut service, _) = sleeper(state.path());
         service.record().stop(state.path());
         assert!(service.child.wait().is_ok());
         assert!(!service.record().is_running(state.path()));

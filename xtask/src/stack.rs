@@ -57,14 +57,15 @@ impl Stack {
         let state_dir = &options.state_dir;
         let only_one = lock(state_dir)?;
         let logs = empty_folder(state_dir.join("logs"))?;
+        empty_folder(state_dir.join("tmp"))?;
         // Now, not after minutes of building.
         ports::choose(options.port)?;
-        let launcher = Launcher::new(state_dir, lifetime)?;
+        let launcher = Launcher::new(state_dir, lifetime);
 
         let prepared = prepare::everything(progress, &logs).await?;
         let assembly = prepare::synth(progress, &logs, prepare::LOCAL, &prepared.bundles).await?;
         let port = ports::choose(options.port)?;
-        let aws_endpoint = format!("http://127.0.0.1:{port}");
+        let aws_endpoint = url(port);
         let (fault_proxy, services) = start_services(&launcher, port, options.fault_proxy, progress).await?;
         State::write(state_dir, &services)?;
 
@@ -176,6 +177,7 @@ fn lock(state_dir: &Path) -> Result<File> {
     }
 }
 
+/// The proxy's URL, where one was asked for, and all that was started.
 async fn start_services(
     launcher: &Launcher,
     port: u16,
@@ -183,23 +185,22 @@ async fn start_services(
     progress: &Progress,
 ) -> Result<(Option<String>, Vec<Service>)> {
     let step = progress.step("start the local AWS");
-    let aws_endpoint = format!("http://127.0.0.1:{port}");
-    let mut services = Vec::new();
-    let mut proxy_url = None;
-    if fault_proxy {
-        let proxy_port = ports::any()?;
-        services.push(launcher.microburst(proxy_port, &aws_endpoint).await?);
-        proxy_url = Some(format!("http://127.0.0.1:{proxy_port}"));
+    let aws_endpoint = url(port);
+    if !fault_proxy {
+        let ministack = launcher.ministack(port, &aws_endpoint).await?;
+        step.done_as(&aws_endpoint);
+        return Ok((None, vec![ministack]));
     }
-    let seen_by_functions = proxy_url.as_ref().unwrap_or(&aws_endpoint);
-    services.push(launcher.ministack(port, seen_by_functions).await?);
-    if let Some(proxy) = &proxy_url {
-        // microburst reads its model of DynamoDB at the first call, for longer than a function waits.
-        let client = aws_sdk_dynamodb::Client::new(&aws::local_config(proxy).await);
-        client.list_tables().send().await.context("microburst does not pass calls on")?;
-    }
-    step.done_as(&aws_endpoint);
-    Ok((proxy_url, services))
+    let proxy_port = ports::any()?;
+    let proxy = url(proxy_port);
+    let (ministack, microburst) =
+        tokio::try_join!(launcher.ministack(port, &proxy), launcher.microburst(proxy_port, &aws_endpoint))?;
+    step.done_as(&format!("{aws_endpoint}, seen by the functions through {proxy}"));
+    Ok((Some(proxy), vec![ministack, microburst]))
+}
+
+fn url(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
 }
 
 /// Uploads the bundles and creates the stacks.

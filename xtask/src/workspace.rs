@@ -1,16 +1,22 @@
 //! Where things are in this repository.
 
 use std::{
-    fs,
+    env, fs,
     path::{Path, PathBuf},
+    sync::LazyLock,
 };
 
 use anyhow::{Context, Result};
 
-/// The root of the repository.
+/// The root of the repository: where cargo runs this, or else where one stands. Not where it was compiled: a target
+/// folder may be shared by several checkouts.
 pub(crate) fn root() -> &'static Path {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.parent().unwrap_or(package)
+    static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+        let start = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).or_else(|| env::current_dir().ok());
+        let start = start.unwrap_or_default();
+        start.ancestors().find(|folder| folder.join("Cargo.lock").is_file()).unwrap_or(&start).to_owned()
+    });
+    &ROOT
 }
 
 /// What the developer's stack leaves behind while it runs: state, logs, addresses. Ignored by git.

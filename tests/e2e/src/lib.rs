@@ -38,7 +38,7 @@ pub struct Answer {
 impl Answer {
     /// Status and the end of the problem's type.
     pub fn problem(&self) -> (u16, &str) {
-        let kind = self.body["type"].as_str().unwrap_or_default();
+        let kind = self.body.get("type").and_then(Value::as_str).unwrap_or_default();
         (self.status, kind.strip_prefix("urn:flashsale:problem:").unwrap_or(kind))
     }
 
@@ -49,7 +49,7 @@ impl Answer {
 
     /// A text of the body.
     pub fn text(&self, name: &str) -> &str {
-        self.body[name].as_str().unwrap_or_else(|| panic!("no {name} in {}", self.body))
+        self.body.get(name).and_then(Value::as_str).unwrap_or_else(|| panic!("no {name} in {}", self.body))
     }
 }
 

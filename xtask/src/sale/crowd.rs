@@ -1,5 +1,5 @@
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     error::Error,
     io,
     sync::{
@@ -39,7 +39,8 @@ const DIGITS: u8 = 3;
 /// All that happened.
 pub(super) struct Tally {
     pub(super) promises: Vec<Promise>,
-    issued: u64,
+    /// The ids of the coupons that were answered, however often.
+    issued: BTreeSet<String>,
     replayed: u64,
     refused: BTreeMap<String, u64>,
     gave_up: u64,
@@ -179,7 +180,7 @@ impl Tally {
     fn new() -> Result<Self> {
         Ok(Self {
             promises: Vec::new(),
-            issued: 0,
+            issued: BTreeSet::new(),
             replayed: 0,
             refused: BTreeMap::new(),
             gave_up: 0,
@@ -193,7 +194,8 @@ impl Tally {
         self.latency.saturating_record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
         match outcome {
             Outcome::Promised { promise, replayed } => {
-                *(if replayed { &mut self.replayed } else { &mut self.issued }) += 1;
+                self.issued.insert(promise.id.clone());
+                self.replayed += u64::from(replayed);
                 self.promises.push(promise);
             }
             Outcome::Refused(problem) => count(&mut self.refused, problem),
@@ -206,7 +208,7 @@ impl Tally {
     fn brief(&self) -> String {
         let sum = |counts: &BTreeMap<String, u64>| counts.values().sum::<u64>();
         let (refused, retried, errors) = (sum(&self.refused), sum(&self.retried), sum(&self.errors));
-        format!("issued {}  refused {refused}  retried {retried}  errors {errors}", self.issued)
+        format!("issued {}  refused {refused}  retried {retried}  errors {errors}", self.issued.len())
     }
 
     #[expect(clippy::cast_precision_loss, reason = "no count or latency comes near 2⁵³")]
@@ -215,7 +217,7 @@ impl Tally {
         let quantile = |quantile| ms(self.latency.value_at_quantile(quantile));
         let seconds = elapsed.as_secs_f64();
         Figures {
-            issued: self.issued,
+            issued: self.issued.len() as u64,
             replayed: self.replayed,
             refused: self.refused.clone(),
             gave_up: self.gave_up,

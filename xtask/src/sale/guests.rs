@@ -49,12 +49,9 @@ pub(super) async fn invite(
 
     let step = progress.counted("invite the guests", count.into());
     let guests = stream::iter(0..count)
-        .map(async |number| {
-            let guest = known.guests.get(number as usize);
-            match guest {
-                Some(guest) if guest.token.is_valid_at(sale_is_over) => Ok(guest.clone()),
-                guest => sign_in(identity, number, &known.password, guest.is_some()).await,
-            }
+        .map(async |number| match known.guests.get(number as usize) {
+            Some(guest) if guest.token.is_valid_at(sale_is_over) => Ok(guest.clone()),
+            guest => sign_in(identity, number, &known.password, guest).await,
         })
         .buffered(CONCURRENCY)
         .inspect_ok(|_| step.advance())
@@ -70,12 +67,13 @@ pub(super) async fn invite(
     Ok(guests)
 }
 
-async fn sign_in(identity: &Identity, number: u32, password: &str, exists: bool) -> Result<Guest> {
+async fn sign_in(identity: &Identity, number: u32, password: &str, known: Option<&Guest>) -> Result<Guest> {
     let name = format!("sale-guest-{number:06}@example.com");
-    if !exists {
-        identity.ensure_user(&name, password).await?;
-    }
-    let token = identity.token(&name, password).await?;
+    let username = match known {
+        Some(guest) => guest.token.subject.clone(),
+        None => identity.ensure_user(&name, password).await?,
+    };
+    let token = identity.token(&username, password).await?;
     Ok(Guest { name, token })
 }
 

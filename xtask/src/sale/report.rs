@@ -35,9 +35,9 @@ pub struct Report {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Figures {
-    /// 201 for a new coupon.
+    /// Coupons that guests were answered.
     pub issued: u64,
-    /// 201 for a coupon the same request had already got.
+    /// Answers with a coupon that an earlier request of the same key had got, its answer lost perhaps.
     pub replayed: u64,
     /// Refused for good, by status and problem; sold out among them.
     pub refused: BTreeMap<String, u64>,
