@@ -42,8 +42,18 @@ def run_ministack(logs: Path) -> None:
     socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
     from ministack import app
-    from ministack.services import lambda_svc
+    from ministack.services import cognito, lambda_svc
 
+    look_closely = cognito._resolve_user
+
+    def look_for_user(pool, name):
+        """Nine tenths of the time it takes to make thousands of users goes into seeing that there is none yet."""
+        users = pool["_users"]
+        bears_name = (name == it.get("Value") for user in users.values() for it in user.get("Attributes", ()))
+        is_there = name in users or any(bears_name)
+        return look_closely(pool if is_there else {**pool, "_users": {}}, name)
+
+    cognito._resolve_user = look_for_user
     write_to_cloudwatch = lambda_svc._emit_lambda_logs
 
     def write_to_file_too(func, request_id, log_text, *rest, **options) -> None:

@@ -46,7 +46,7 @@ fn an_operator_publishes_and_guests_claim_until_nothing_is_left() {
 }
 
 #[test]
-fn guests_see_a_pause_a_top_up_and_a_resumption_within_seconds() {
+fn guests_see_a_pause_a_top_up_and_a_resumption() {
     deployed(async |stack| {
         let operator = Person::operator(stack.endpoints()).await;
         let eve = Person::guest(stack.endpoints(), "journey-eve").await;
@@ -72,7 +72,8 @@ fn guests_see_a_pause_a_top_up_and_a_resumption_within_seconds() {
     });
 }
 
-/// A condition that must come true soon; each look takes a request, so that nothing sleeps.
+/// A condition that must come true; each look takes a request, so that nothing sleeps. The deadline is for an app that
+/// is broken, not for a machine that is busy.
 async fn until(mut holds: impl AsyncFnMut() -> bool) {
     let deadline = deadline();
     while !holds().await {
@@ -82,7 +83,7 @@ async fn until(mut holds: impl AsyncFnMut() -> bool) {
 
 #[expect(clippy::disallowed_methods, reason = "a test may give up by the clock")]
 fn deadline() -> Instant {
-    Instant::now() + Duration::from_secs(20)
+    Instant::now() + Duration::from_secs(120)
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test may give up by the clock")]

@@ -80,11 +80,7 @@ impl Report {
 impl Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Options { stock, guests, concurrency, .. } = self.options;
-        writeln!(
-            f,
-            "{stock} coupons in {} shards, {guests} guests, {concurrency} requests at once",
-            self.shards
-        )?;
+        writeln!(f, "stock {stock} · shards {} · guests {guests} · concurrency {concurrency}", self.shards)?;
         writeln!(f, "template {}\n", self.template)?;
         self.figures.fmt(f)?;
         writeln!(f)?;

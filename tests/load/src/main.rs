@@ -1,0 +1,74 @@
+//! Measures the claim: `cargo xtask bench claim` and `cargo xtask bench start`. `docs/performance.md` has the figures.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::float_arithmetic,
+    clippy::cast_precision_loss,
+    reason = "it measures: it reads clocks and works out ratios, and decides nothing"
+)]
+
+mod claim;
+mod clock;
+mod event;
+mod machine;
+mod progress;
+mod report;
+mod sale;
+mod start;
+mod statistics;
+mod units;
+
+use std::{alloc::System, path::PathBuf, process::ExitCode};
+
+use alloc_tracker::Allocator;
+use anyhow::Result;
+use clap::Parser;
+
+use crate::report::Report;
+
+/// Counts by thread, so that threads do not slow each other down.
+#[global_allocator]
+static ALLOCATOR: Allocator<System> = Allocator::system();
+
+/// Measures the claim
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask bench",
+    after_help = "Exit status 1 if a goal is missed that does not depend on the speed of the machine."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Write every figure, with what it was worked out from, as JSON
+    #[arg(long, global = true, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// The handler beside the raw transaction; sold out beside claims; allocations and CPU; 1,000 claims/s offered
+    Claim(claim::Arguments),
+    /// The function as a process: cold start, memory, processor time per claim, size
+    Start(start::Arguments),
+    /// Capacity units of each operation
+    Units,
+}
+
+fn main() -> Result<ExitCode> {
+    let cli = Cli::parse();
+    let mut report = Report::new(match &cli.command {
+        Command::Claim(_) => "bench claim",
+        Command::Start(_) => "bench start",
+        Command::Units => "bench units",
+    })?;
+    match &cli.command {
+        Command::Claim(arguments) => claim::run(arguments, &mut report)?,
+        Command::Start(arguments) => start::run(arguments, &mut report)?,
+        Command::Units => units::run(&mut report)?,
+    }
+    report.close()?;
+    println!("{report}");
+    if let Some(file) = &cli.json {
+        report.write(file)?;
+    }
+    Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
