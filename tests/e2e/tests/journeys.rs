@@ -83,7 +83,7 @@ async fn until(mut holds: impl AsyncFnMut() -> bool) {
 
 #[expect(clippy::disallowed_methods, reason = "a test may give up by the clock")]
 fn deadline() -> Instant {
-    Instant::now() + Duration::from_secs(120)
+    Instant::now() + Duration::from_mins(2)
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test may give up by the clock")]
