@@ -1,10 +1,10 @@
 //! Templates and lists on a real (embedded) table.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
-use coupon_dynamodb::CouponTable;
+use coupon_dynamodb::{CouponTable, Units};
 use domain_coupon::{
-    Benefit, ChangeError, ClaimStore, CouponShelf, Issue, Stock, Template, TemplateChange, TemplateShelf,
-    TemplateStatus, TemplateStore, Threshold, change_template,
+    Benefit, ChangeError, ClaimStore, CouponShelf, Issue, LimitedStock, Stock, Template, TemplateChange,
+    TemplateShelf, TemplateStatus, TemplateStore, Threshold, change_template,
 };
 use domain_ids::TemplateId;
 use domain_money::Fen;
@@ -46,6 +46,39 @@ async fn every_kind_of_template_reads_back_as_it_was_written() {
         assert_eq!(TemplateShelf::template(&table, template.id).await.unwrap(), Some(template));
     }
     assert_eq!(TemplateShelf::template(&table, numbered(99).id).await.unwrap(), None);
+}
+
+/// The table of `docs/performance.md`, for a template of four shards.
+#[tokio::test]
+async fn what_operators_and_readers_do_costs_few_units() {
+    let (_db, table) = table().await;
+    let mut template = testing::template(40);
+    let stock = LimitedStock { shards: 4.try_into().unwrap(), ..LimitedStock::new(40, 1) };
+    template.stock = Stock::Limited(stock);
+    let coupon = testing::coupon("ann", 1);
+
+    table.insert(&template).await.unwrap();
+    assert_eq!(
+        table.consumed().take(),
+        Units::whole(0, 6),
+        "publish: each shard, the template and its index entry"
+    );
+    TemplateShelf::template(&table, template.id).await.unwrap();
+    assert_eq!(table.consumed().take(), Units::whole(1, 0), "read a template");
+    table.remaining(&template).await.unwrap();
+    assert_eq!(table.consumed().take(), Units::whole(4, 0), "add up what is left: each shard");
+    table.on_sale(template.starts_at, None, 20).await.unwrap();
+    assert_eq!(table.consumed().take(), Units { half_reads: 1, half_writes: 0 }, "a page of sales");
+    let rename = TemplateChange { name: Some("新".into()), ..TemplateChange::default() };
+    change_template(&table, template.id, 1, rename, template.starts_at).await.unwrap();
+    assert_eq!(table.consumed().take(), Units::whole(1, 2), "rename, pause, extend");
+    let more = TemplateChange { total_count: Some(80), ..TemplateChange::default() };
+    change_template(&table, template.id, 2, more, template.starts_at).await.unwrap();
+    assert_eq!(table.consumed().take(), Units::whole(1, 8), "top up: each shard, the template twice");
+    table.coupon(&coupon.guest, coupon.id).await.unwrap();
+    assert_eq!(table.consumed().take(), Units::whole(1, 0), "read a coupon");
+    table.coupons(&coupon.guest, None, 20).await.unwrap();
+    assert_eq!(table.consumed().take(), Units::whole(1, 0), "list coupons, up to 4 KB");
 }
 
 #[tokio::test]
