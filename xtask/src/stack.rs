@@ -195,6 +195,9 @@ async fn start_services(
     let proxy = url(proxy_port);
     let (ministack, microburst) =
         tokio::try_join!(launcher.ministack(port, &proxy), launcher.microburst(proxy_port, &aws_endpoint))?;
+    // microburst reads its model of DynamoDB at the first call, for longer than a function waits.
+    let client = aws_sdk_dynamodb::Client::new(&aws::local_config(&proxy).await);
+    client.list_tables().send().await.context("microburst does not pass calls on")?;
     step.done_as(&format!("{aws_endpoint}, seen by the functions through {proxy}"));
     Ok((Some(proxy), vec![ministack, microburst]))
 }
