@@ -56,11 +56,14 @@ impl Modify for AccessToken {
     }
 }
 
-/// The document as it stands in `docs/openapi.json`.
+/// The document as it stands in `docs/openapi.json`: every object in the order of its names, since `serde_json`'s own
+/// order depends on what else is built.
 ///
 /// # Errors
 ///
 /// Where the document cannot be written as JSON, a defect of the annotations.
 pub fn document() -> Result<String, serde_json::Error> {
-    Api::openapi().to_pretty_json().map(|json| json + "\n")
+    let mut document = serde_json::to_value(Api::openapi())?;
+    document.sort_all_objects();
+    serde_json::to_string_pretty(&document).map(|json| json + "\n")
 }
