@@ -155,8 +155,6 @@ fn compare_with_raw(concurrency: usize, duration: Duration, report: &mut Report)
         rounds::alternate(concurrency, duration, ours, theirs).await
     })?;
     let of = |what: &str| format!("{what}, {concurrency} at once");
-    let throughput = Figure::new(of("handler ÷ raw"), ratio(&compared, per_second)?, "");
-    let goal = Goal::AtLeast(0.85);
     let against_raw = Figure::new(of("handler ÷ raw"), ratio(&compared, per_second)?, "");
     report.extend([
         Figure::new(of("handler"), middle(&compared.ours, per_second)?, "/s"),
