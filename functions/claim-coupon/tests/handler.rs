@@ -6,8 +6,8 @@ use std::time::Duration;
 use claim_coupon::handler::{self, Chance};
 use coupon_dynamodb::CouponTable;
 use domain_coupon::{
-    ClaimStore, Coupon, Issue, RefillStore, SaleMemory, Shard, Stock, StoreError, Template, TemplateStatus,
-    TemplateStore,
+    ClaimStore, CodeUse, Coupon, Issue, RefillStore, SaleMemory, Shard, Stock, StoreError, Template,
+    TemplateStatus, TemplateStore,
 };
 use domain_ids::{GuestId, TemplateId};
 use jiff::{SignedDuration, Timestamp};
@@ -59,6 +59,7 @@ async fn a_claim_is_201_with_the_coupon_and_where_it_is() {
           "expireTime": "2026-12-10T16:00:00Z",
           "id": "01M6SBQ5000000000000000001-1-JGIV4DL5JNAC4MAX",
           "name": "满100减20",
+          "source": "claim",
           "status": "unused",
           "templateId": "01M6SBQ5000000000000000001",
           "threshold": {
@@ -161,7 +162,7 @@ impl ClaimStore for Broken {
         Ok(Vec::new())
     }
 
-    async fn issue(&self, _: &Coupon, _: Option<Shard>) -> Result<Issue, StoreError> {
+    async fn issue(&self, _: &Coupon, _: Option<Shard>, _: Option<CodeUse>) -> Result<Issue, StoreError> {
         (self.0)()
     }
 

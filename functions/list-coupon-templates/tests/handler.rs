@@ -49,7 +49,7 @@ impl Window {
     }
 
     async fn claim(&self, guest: &str) {
-        let issued = self.table.issue(&testing::coupon(guest, 1), Some(Shard(0))).await.unwrap();
+        let issued = self.table.issue(&testing::coupon(guest, 1), Some(Shard(0)), None).await.unwrap();
         assert_eq!(issued, Issue::Issued);
     }
 }
@@ -88,10 +88,15 @@ async fn a_sale_shows_what_guests_need_and_nothing_of_its_operation() {
           "amountFen": 2000,
           "endTime": "2026-11-11T16:00:00Z",
           "id": "01M6SBQ5000000000000000001",
+          "issueMode": "direct",
           "name": "满100减20",
           "perUserLimit": 1,
           "phase": "running",
           "remaining": 1000,
+          "scope": {},
+          "stacking": {
+            "type": "exclusive"
+          },
           "startTime": "2026-11-10T16:00:00Z",
           "threshold": {
             "amountFen": 10000,

@@ -33,7 +33,7 @@ pub async fn handle(
     get, path = "/v1/me/coupons", operation_id = "listMyCoupons", tag = "coupons",
     summary = "List my coupons",
     params(
-        ("status" = Option<String>, Query, description = "`unused`, `used` or `expired`; all without it", example = "unused"),
+        ("status" = Option<String>, Query, description = "`unused`, `locked`, `used`, `expired` or `refunded`; all without it", example = "unused"),
         ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
         ("limit" = Option<u16>, Query, description = "1 to 100, 20 without it", example = 20),
     ),
@@ -112,9 +112,11 @@ impl FromStr for Status {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "unused" => Ok(Self(CouponStatus::Unused)),
+            "locked" => Ok(Self(CouponStatus::Locked)),
             "used" => Ok(Self(CouponStatus::Used)),
             "expired" => Ok(Self(CouponStatus::Expired)),
-            _ => Err("must be unused, used or expired"),
+            "refunded" => Ok(Self(CouponStatus::Refunded)),
+            _ => Err("must be unused, locked, used, expired or refunded"),
         }
     }
 }

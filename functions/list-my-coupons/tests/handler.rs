@@ -3,7 +3,7 @@
 
 use aws_sdk_dynamodb::Client;
 use coupon_dynamodb::CouponTable;
-use domain_coupon::{ClaimStore, Coupon, CouponState, Issue};
+use domain_coupon::{ClaimStore, Coupon, CouponState, Issue, Use};
 use domain_ids::{CouponId, Nth};
 use jiff::{SignedDuration, Timestamp};
 use list_my_coupons::handler;
@@ -29,7 +29,7 @@ impl Wallet {
     async fn with(coupons: &[Coupon]) -> Self {
         let wallet = Self::at(EmbeddedDynamoDb::with_coupon_table().await.0.client());
         for coupon in coupons {
-            assert_eq!(wallet.table.issue(coupon, None).await.unwrap(), Issue::Issued);
+            assert_eq!(wallet.table.issue(coupon, None, None).await.unwrap(), Issue::Issued);
         }
         wallet
     }
@@ -57,7 +57,10 @@ fn mine() -> ApiRequest {
 }
 
 fn used(nth: u8) -> Coupon {
-    Coupon { state: CouponState::Used { at: NOW + ONE_MS }, ..testing::coupon("ann", nth) }
+    Coupon {
+        state: CouponState::Used(Use { at: NOW + ONE_MS, ..testing::spent() }),
+        ..testing::coupon("ann", nth)
+    }
 }
 
 /// Unused, and over so many days from now.
@@ -88,6 +91,9 @@ async fn a_coupon_shows_what_its_holder_needs() {
           "expireTime": "2026-12-10T16:00:00Z",
           "id": "01M6SBQ5000000000000000001-1-JGIV4DL5JNAC4MAX",
           "name": "满100减20",
+          "orderId": "order-1",
+          "savedFen": 2000,
+          "source": "claim",
           "status": "used",
           "templateId": "01M6SBQ5000000000000000001",
           "threshold": {

@@ -51,7 +51,7 @@ impl Desk {
     }
 
     async fn claim(&self, guest: &str, shard: u16) {
-        let issued = self.table.issue(&testing::coupon(guest, 1), Some(Shard(shard))).await.unwrap();
+        let issued = self.table.issue(&testing::coupon(guest, 1), Some(Shard(shard)), None).await.unwrap();
         assert_eq!(issued, Issue::Issued);
     }
 }
@@ -117,13 +117,20 @@ async fn the_sample_events_create_show_change_and_list_a_template() {
           "endTime": "2026-11-11T16:00:00Z",
           "expectedClaimsPerSecond": 1000,
           "id": "01M73303000000000000000001",
+          "issueMode": "direct",
           "issueType": "manual",
           "name": "满100减20",
           "perUserLimit": 1,
           "phase": "running",
           "refilling": false,
           "remaining": 1000,
+          "restock": false,
+          "returned": 0,
+          "scope": {},
           "shards": 50,
+          "stacking": {
+            "type": "exclusive"
+          },
           "startTime": "2026-11-10T16:00:00Z",
           "status": "active",
           "threshold": {

@@ -1,8 +1,8 @@
 use domain_coupon::{
-    Benefit, Coupon, CouponCode, CouponState, IssueType, LimitedStock, NewTemplate, Stock, Template,
-    Threshold,
+    Benefit, Coupon, CouponCode, CouponState, IssueMode, IssueType, LimitedStock, NewTemplate, Source, Stock,
+    Template, Threshold, Usage, Use,
 };
-use domain_ids::{CouponId, Nth, TemplateId};
+use domain_ids::{CouponId, Nth, OrderId, TemplateId};
 use domain_money::Fen;
 use jiff::{SignedDuration, Timestamp};
 
@@ -25,12 +25,16 @@ pub fn draft() -> NewTemplate {
         name: "满100减20".into(),
         benefit: Benefit::FullReduction { amount: Fen::new(2_000) },
         threshold: Threshold::Amount(Fen::new(10_000)),
+        usage: Usage::default(),
         total_count: Some(1_000),
         per_user_limit: 1,
         valid_days: 30,
         starts_at: NOW,
         ends_at: NOW + SignedDuration::from_hours(24),
         issue_type: IssueType::Manual,
+        issue_mode: IssueMode::Direct,
+        auto: None,
+        restock: false,
         expected_claims_per_second: 1_000,
     }
 }
@@ -58,10 +62,20 @@ pub fn coupon(guest: &str, nth: u8) -> Coupon {
         code: CouponCode::from_random(u128::from(nth)),
         terms: template.terms.clone(),
         state: CouponState::Unused,
+        revision: 1,
+        source: Source::Claim,
         claimed_at: NOW,
+        changed_at: NOW,
         expires_at: template.expiry(NOW),
+        restock: false,
         key: None,
     }
+}
+
+/// Spent on `order-1` at [`NOW`], saving 20 yuan.
+pub fn spent() -> Use {
+    let order: OrderId = "order-1".parse().expect("an order id");
+    Use { order, saved: Fen::new(2_000), at: NOW }
 }
 
 #[cfg(test)]

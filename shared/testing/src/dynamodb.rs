@@ -78,13 +78,12 @@ impl fmt::Debug for EmbeddedDynamoDb {
 
 /// As `infra/cdk` makes it, but without a stream, which costs time here.
 async fn create_coupon_table(client: &Client, name: &str) {
-    let text = |attribute: &str| {
-        AttributeDefinition::builder()
-            .attribute_name(attribute)
-            .attribute_type(ScalarAttributeType::S)
-            .build()
-            .expect("complete")
+    let attribute = |name: &str, of_type: ScalarAttributeType| {
+        AttributeDefinition::builder().attribute_name(name).attribute_type(of_type).build().expect("complete")
     };
+    let texts = ["pk", "sk", "listPk", "listSk", "expiryShard"];
+    let mut attributes = texts.map(|name| attribute(name, ScalarAttributeType::S)).to_vec();
+    attributes.push(attribute("expiresAt", ScalarAttributeType::N));
     let key = |attribute: &str, key_type: KeyType| {
         KeySchemaElement::builder().attribute_name(attribute).key_type(key_type).build().expect("complete")
     };
@@ -95,14 +94,22 @@ async fn create_coupon_table(client: &Client, name: &str) {
         .projection(Projection::builder().projection_type(ProjectionType::All).build())
         .build()
         .expect("complete");
+    let coupons_by_expiry = GlobalSecondaryIndex::builder()
+        .index_name("coupons-by-expiry")
+        .key_schema(key("expiryShard", KeyType::Hash))
+        .key_schema(key("expiresAt", KeyType::Range))
+        .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build())
+        .build()
+        .expect("complete");
     client
         .create_table()
         .table_name(name)
         .billing_mode(BillingMode::PayPerRequest)
-        .set_attribute_definitions(Some(["pk", "sk", "listPk", "listSk"].map(text).into()))
+        .set_attribute_definitions(Some(attributes))
         .key_schema(key("pk", KeyType::Hash))
         .key_schema(key("sk", KeyType::Range))
         .global_secondary_indexes(templates_by_end)
+        .global_secondary_indexes(coupons_by_expiry)
         .send()
         .await
         .expect("the coupon table");

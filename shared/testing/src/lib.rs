@@ -9,6 +9,7 @@
 )]
 
 mod answer;
+mod batches;
 mod coupons;
 mod dynamodb;
 mod fault;
@@ -16,7 +17,8 @@ mod paging;
 mod requests;
 
 pub use answer::Answer;
-pub use coupons::{NOW, at, coupon, draft, stock, template, template_id};
+pub use batches::{ItemChange, sqs_event, stream_event};
+pub use coupons::{NOW, at, coupon, draft, spent, stock, template, template_id};
 pub use dynamodb::{COUPON_TABLE, EmbeddedDynamoDb};
 pub use fault::{Fault, assert_faults_are_hidden};
 pub use paging::{assert_paging_is_checked, pages};

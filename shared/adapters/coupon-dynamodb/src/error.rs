@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use domain_coupon::StoreError;
 
 /// What a failed call means for the caller. Known conditions are handled before this.
-pub(crate) fn store_error<E, R>(error: SdkError<E, R>) -> StoreError
+pub fn store_error<E, R>(error: SdkError<E, R>) -> StoreError
 where
     E: Error + ProvideErrorMetadata + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,
@@ -18,7 +18,7 @@ where
 
 /// Error codes, and codes of a cancelled transaction's reasons, by which DynamoDB refuses more work for now
 /// (Developer Guide, "Error handling with DynamoDB").
-pub(crate) fn is_throttling(code: Option<&str>) -> bool {
+pub fn is_throttling(code: Option<&str>) -> bool {
     matches!(
         code,
         Some(
@@ -32,7 +32,7 @@ pub(crate) fn is_throttling(code: Option<&str>) -> bool {
 }
 
 /// `None` where a condition did not hold, which is an answer and no error.
-pub(crate) fn condition_held<T, E, R>(written: Result<T, SdkError<E, R>>) -> Result<Option<T>, StoreError>
+pub fn condition_held<T, E, R>(written: Result<T, SdkError<E, R>>) -> Result<Option<T>, StoreError>
 where
     E: Error + ProvideErrorMetadata + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,
@@ -44,6 +44,7 @@ where
     }
 }
 
-pub(crate) fn corrupt(error: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
+/// An item that cannot be understood.
+pub fn corrupt(error: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
     StoreError::Corrupt(error.into())
 }

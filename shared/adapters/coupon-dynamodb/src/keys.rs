@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain_coupon::{Shard, TemplatePosition};
+use domain_coupon::{CodeUse, EXPIRY_SHARDS, Shard, TemplatePosition};
 use domain_ids::{CouponId, GuestId, Nth, TemplateId};
 
 pub(crate) type Key = HashMap<String, AttributeValue>;
@@ -13,6 +13,9 @@ pub(crate) const TEMPLATES_BY_END: &str = "templates-by-end";
 
 /// Partition key of the index: operators write templates rarely, so that one partition serves them all.
 pub(crate) const TEMPLATES: &str = "TEMPLATES";
+
+/// The index of the coupons that may still expire, by the moment they do.
+pub(crate) const COUPONS_BY_EXPIRY: &str = "coupons-by-expiry";
 
 const TEMPLATE_SK: &str = "TEMPLATE";
 
@@ -26,6 +29,40 @@ pub(crate) fn shard(template: TemplateId, shard: Shard) -> Key {
 
 pub(crate) fn coupon(guest: &GuestId, id: CouponId) -> Key {
     key(guest_pk(guest), coupon_sk(id.template(), id.nth()))
+}
+
+/// The mark of a used exchange code.
+pub(crate) fn code(code: CodeUse) -> Key {
+    key(format!("CODE#{}#{}", code.batch, code.index), "CODE".into())
+}
+
+/// Which partition of the index by expiry a coupon is in: claims at 100,000 a second write less than 200 times a second
+/// to each.
+pub(crate) fn expiry_shard_of(id: CouponId) -> String {
+    let shard = id.spread() % u64::from(EXPIRY_SHARDS);
+    expiry_shard(u16::try_from(shard).unwrap_or_default())
+}
+
+pub(crate) fn expiry_shard(shard: u16) -> String {
+    format!("EXPIRY#{shard:03}")
+}
+
+/// How far guests were reminded so many days before.
+pub(crate) fn reminder(days: u8) -> Key {
+    key("EXPIRY#REMINDED".into(), days.to_string())
+}
+
+/// How many coupons of a template came back.
+pub(crate) fn returned(template: TemplateId) -> Key {
+    key(template_pk(template), "RETURNED".into())
+}
+
+/// The coupon a key belongs to.
+pub(crate) fn parse_coupon(pk: &str, sk: &str) -> Option<(GuestId, CouponId)> {
+    let guest: GuestId = pk.strip_prefix("USER#")?.parse().ok()?;
+    let (template, nth) = sk.strip_prefix(COUPONS)?.split_once('#')?;
+    let id = CouponId::new(&guest, template.parse().ok()?, nth.parse().ok()?);
+    Some((guest, id))
 }
 
 pub(crate) fn template_position(position: TemplatePosition) -> Key {

@@ -5,21 +5,27 @@
 //! | template | `TEMPLATE#<template>` | `TEMPLATE` |
 //! | stock shard | `TEMPLATE#<template>#STOCK#<n>` | `STOCK` |
 //! | coupon | `USER#<guest>` | `COUPON#<template>#<nth>` |
+//! | coupons that came back | `TEMPLATE#<template>` | `RETURNED` |
+//! | how far guests were reminded | `EXPIRY#REMINDED` | `<days>` |
+//! | used exchange code | `CODE#<batch>#<index>` | `CODE` |
 //!
 //! Each shard is a partition key of its own, so that DynamoDB can put them on different partitions. A coupon's key
 //! is its own limit: a guest cannot hold the same ordinal of a template twice. Templates alone carry the keys of
-//! the index `templates-by-end`, so that a claim writes to no index.
+//! the index `templates-by-end`; coupons that may still expire carry those of `coupons-by-expiry`.
 
 mod claim;
 mod consumed;
 mod coupon_item;
 mod error;
+mod expiry;
 mod keys;
+mod lifecycle;
 mod list;
 mod manage;
 mod stock;
 mod template_item;
 mod terms_item;
+mod usage_item;
 
 use std::sync::Arc;
 
@@ -28,8 +34,7 @@ use domain_coupon::{StoreError, Template};
 use domain_ids::TemplateId;
 
 pub use consumed::{Consumed, Units};
-
-use crate::error::{corrupt, store_error};
+pub use error::{condition_held, corrupt, is_throttling, store_error};
 
 /// The coupon table.
 #[derive(Debug, Clone)]

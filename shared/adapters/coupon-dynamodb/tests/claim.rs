@@ -6,11 +6,14 @@ use std::{collections::BTreeSet, sync::Arc};
 use coupon_dynamodb::{CouponTable, Units};
 use domain_coupon::{
     ClaimCoupon, ClaimError, ClaimKey, ClaimStore, Claimed, CouponCode, CouponShelf, Issue, LimitedStock,
-    SHARDS_PER_READ, SaleMemory, Shard, Stock, Template, TemplateChange, TemplateShelf, TemplateStore,
-    change_template, claim,
+    SHARDS_PER_READ, SaleMemory, Shard, Source, Stock, Template, TemplateChange, TemplateShelf,
+    TemplateStore, change_template, claim,
 };
 use domain_ids::GuestId;
 use testing::EmbeddedDynamoDb;
+
+/// Write units of a claim: 2 for each item of the transaction, 1 for the index by expiry.
+const CLAIM: u64 = 5;
 
 async fn table() -> (EmbeddedDynamoDb, CouponTable) {
     let (db, name) = EmbeddedDynamoDb::with_coupon_table().await;
@@ -33,6 +36,9 @@ fn command(template: &Template, number: u32, seed: u64) -> ClaimCoupon {
     ClaimCoupon {
         guest: guest(number),
         template: template.id,
+        source: Source::Claim,
+        campaign: None,
+        exchange: None,
         key: None,
         code: CouponCode::from_random(
             u128::from(seed).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835),
@@ -51,7 +57,7 @@ async fn try_claim(
 }
 
 #[tokio::test]
-async fn a_claim_costs_four_write_units_and_one_read_of_the_template() {
+async fn a_claim_costs_five_write_units_and_one_read_of_the_template() {
     let (_db, table) = table().await;
     let template = sharded(100, 4);
     table.insert(&template).await.unwrap();
@@ -59,13 +65,13 @@ async fn a_claim_costs_four_write_units_and_one_read_of_the_template() {
 
     let memory = SaleMemory::default();
     try_claim(&table, &memory, command(&template, 1, 1)).await.unwrap();
-    assert_eq!(table.consumed().take(), Units::whole(1, 4));
+    assert_eq!(table.consumed().take(), Units::whole(1, CLAIM));
     try_claim(&table, &memory, command(&template, 2, 2)).await.unwrap();
-    assert_eq!(table.consumed().take(), Units::whole(0, 4), "the template is remembered");
+    assert_eq!(table.consumed().take(), Units::whole(0, CLAIM), "the template is remembered");
 }
 
 #[tokio::test]
-async fn the_largest_coupon_still_costs_four_write_units() {
+async fn the_largest_coupon_still_costs_five_write_units() {
     let (_db, table) = table().await;
     let mut template = sharded(100, 4);
     template.terms.name = "春".repeat(domain_coupon::limits::NAME_CHARS);
@@ -78,7 +84,7 @@ async fn the_largest_coupon_still_costs_four_write_units() {
     command.guest = "g".repeat(64).parse().unwrap();
     command.key = Some(ClaimKey::new(&command.guest, template.id, "key"));
     try_claim(&table, &SaleMemory::default(), command).await.unwrap();
-    assert_eq!(table.consumed().take(), Units::whole(1, 4));
+    assert_eq!(table.consumed().take(), Units::whole(1, CLAIM));
 }
 
 #[tokio::test]
@@ -107,7 +113,7 @@ async fn a_refusal_after_sell_out_costs_no_unit() {
 }
 
 #[tokio::test]
-async fn a_claim_on_unlimited_stock_costs_one_write_unit() {
+async fn a_claim_on_unlimited_stock_costs_two_write_units() {
     let (_db, table) = table().await;
     let mut template = testing::template(1);
     template.stock = Stock::Unlimited;
@@ -115,7 +121,7 @@ async fn a_claim_on_unlimited_stock_costs_one_write_unit() {
     table.consumed().take();
     let memory = SaleMemory::default();
     let first = try_claim(&table, &memory, command(&template, 1, 1)).await.unwrap();
-    assert_eq!(table.consumed().take(), Units::whole(1, 1));
+    assert_eq!(table.consumed().take(), Units::whole(1, 2));
     match try_claim(&table, &memory, command(&template, 1, 2)).await {
         Err(ClaimError::LimitReached { held }) => assert_eq!(held, [first.coupon.id]),
         answer => panic!("{answer:?}"),
@@ -208,10 +214,10 @@ async fn of_a_held_coupon_and_an_empty_shard_the_coupon_is_told() {
     let template = sharded(1, 1);
     table.insert(&template).await.unwrap();
     let coupon = testing::coupon("ann", 1);
-    assert_eq!(table.issue(&coupon, Some(Shard(0))).await.unwrap(), Issue::Issued);
-    assert_eq!(table.issue(&coupon, Some(Shard(0))).await.unwrap(), Issue::Held(Box::new(coupon)));
+    assert_eq!(table.issue(&coupon, Some(Shard(0)), None).await.unwrap(), Issue::Issued);
+    assert_eq!(table.issue(&coupon, Some(Shard(0)), None).await.unwrap(), Issue::Held(Box::new(coupon)));
     let another = testing::coupon("bob", 1);
-    assert_eq!(table.issue(&another, Some(Shard(0))).await.unwrap(), Issue::ShardEmpty);
+    assert_eq!(table.issue(&another, Some(Shard(0)), None).await.unwrap(), Issue::ShardEmpty);
 }
 
 #[tokio::test]

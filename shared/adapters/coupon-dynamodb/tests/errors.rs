@@ -34,7 +34,7 @@ fn cancelled(codes: [&str; 2]) -> Rule {
 }
 
 async fn issue(rule: Rule) -> Result<Issue, StoreError> {
-    table(&[&rule]).issue(&testing::coupon("ann", 1), Some(Shard(0))).await
+    table(&[&rule]).issue(&testing::coupon("ann", 1), Some(Shard(0)), None).await
 }
 
 #[tokio::test]

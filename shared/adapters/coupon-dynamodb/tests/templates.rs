@@ -146,9 +146,9 @@ async fn coupons_are_listed_page_by_page_and_only_the_guests_own() {
     template.stock = Stock::Unlimited;
     for nth in 1..=5 {
         let coupon = testing::coupon("ann", nth);
-        assert_eq!(table.issue(&coupon, None).await.unwrap(), Issue::Issued);
+        assert_eq!(table.issue(&coupon, None, None).await.unwrap(), Issue::Issued);
     }
-    assert_eq!(table.issue(&testing::coupon("bob", 1), None).await.unwrap(), Issue::Issued);
+    assert_eq!(table.issue(&testing::coupon("bob", 1), None, None).await.unwrap(), Issue::Issued);
 
     let ann = "ann".parse().unwrap();
     let first = table.coupons(&ann, None, 3).await.unwrap();

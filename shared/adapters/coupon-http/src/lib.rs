@@ -1,22 +1,27 @@
 //! Coupons and templates as the HTTP API spells them: requests parsed into commands, results shown as views, errors
 //! shown as problems. Shared by the functions that speak of coupons over HTTP.
 
+mod claim;
 mod coupon;
 mod guest;
 mod problem;
 mod template;
 mod terms;
+mod usage;
 
+pub use claim::{claim_answer, claim_problem, claim_reason};
 pub use coupon::{CouponList, CouponView};
 pub use guest::guest;
 pub use problem::{
-    ErrorView, ProblemView, invalid, store_problem, template_not_found, too_many_requests, try_again,
+    ErrorView, ProblemView, invalid, invalid_idempotency_key, store_problem, template_not_found,
+    too_many_requests, try_again,
 };
 pub use template::{
     CreateTemplateRequest, PatchTemplateRequest, SaleList, SaleView, TemplateCursor, TemplateList,
     TemplateView,
 };
 pub use terms::{CouponType, TermsView, ThresholdType, ThresholdView};
+pub use usage::{AutoRuleEvent, AutoRuleView, ScopeView, StackingType, StackingView};
 
 use jiff::Timestamp;
 

@@ -41,6 +41,15 @@ pub fn invalid(violations: &Violations) -> Problem {
     violations.iter().fold(problem, |problem, violation| problem.field(violation.field, violation.must))
 }
 
+/// 400: the header is there, but is not one key.
+pub fn invalid_idempotency_key() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "invalid-idempotency-key",
+        "The Idempotency-Key must be 1 to 255 visible ASCII characters",
+    )
+}
+
 /// 404.
 pub fn template_not_found() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "template-not-found", "There is no such coupon template")

@@ -1,17 +1,20 @@
 use std::fmt;
 
 use domain_coupon::{
-    Benefit, IssueType, NewTemplate, Phase, Stock, Template, TemplateChange, TemplatePosition,
-    TemplateStatus, Threshold, Violation, Violations,
+    Benefit, IssueMode, IssueType, NewTemplate, Phase, Stock, Template, TemplateChange, TemplatePosition,
+    TemplateStatus, Threshold, Usage, Violation, Violations,
 };
-use domain_ids::TemplateId;
+use domain_ids::{CampaignId, TemplateId};
 use domain_money::Fen;
 use jiff::Timestamp;
 use platform_http::{Problem, Request, cursor};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{CouponType, TermsView, ThresholdType, ThresholdView, to_millisecond};
+use crate::{
+    AutoRuleView, CouponType, ScopeView, StackingView, TermsView, ThresholdType, ThresholdView,
+    to_millisecond,
+};
 
 /// How unlimited stock is spelled.
 const UNLIMITED: i64 = -1;
@@ -45,6 +48,12 @@ pub struct CreateTemplateRequest {
     gift_sku: Option<String>,
     /// What the order must amount to.
     threshold: ThresholdView,
+    /// Which parts of an order it applies to; everything without it.
+    #[serde(default)]
+    scope: ScopeView,
+    /// Which coupons may be used with it; none without it.
+    #[serde(default)]
+    stacking: StackingView,
     /// How many there are; -1 is unlimited.
     #[schema(minimum = -1, maximum = 100_000_000)]
     total_count: i64,
@@ -65,6 +74,15 @@ pub struct CreateTemplateRequest {
     #[serde(default = "manual")]
     #[schema(value_type = String, example = "manual")]
     issue_type: IssueType,
+    /// How claims reach the stock: `direct` or `queued`; with `manual`.
+    #[serde(default)]
+    #[schema(value_type = String, example = "direct")]
+    issue_mode: IssueMode,
+    /// What makes the platform grant one; with `auto`.
+    auto_rule: Option<AutoRuleView>,
+    /// Whether coupons that expire or are refunded go back to sale.
+    #[serde(default)]
+    restock: bool,
     /// The rate of claims the sale is built for; sets the number of stock shards for good.
     #[schema(minimum = 1, maximum = 1_000_000)]
     #[serde(default = "hundred")]
@@ -84,7 +102,7 @@ fn manual() -> IssueType {
 }
 
 /// A number that does not fit becomes 0, which every field refuses by its own rule.
-fn fit<T: TryFrom<i64> + Default>(number: i64) -> T {
+pub(crate) fn fit<T: TryFrom<i64> + Default>(number: i64) -> T {
     T::try_from(number).unwrap_or_default()
 }
 
@@ -94,17 +112,23 @@ impl CreateTemplateRequest {
         let mut wrong = Violations::default();
         let benefit = self.benefit(&mut wrong);
         let threshold = parse_threshold(self.threshold, &mut wrong);
+        let usage = Usage { scope: self.scope.parse(&mut wrong), stacking: self.stacking.parse(&mut wrong) };
+        let auto = self.auto_rule.map(|rule| rule.parse(&mut wrong));
         wrong.into_result()?;
         Ok(NewTemplate {
             name: self.name,
             benefit,
             threshold,
+            usage,
             total_count: (self.total_count != UNLIMITED).then(|| fit(self.total_count)),
             per_user_limit: fit(self.per_user_limit),
             valid_days: fit(self.valid_days),
             starts_at: to_millisecond(self.start_time),
             ends_at: to_millisecond(self.end_time),
             issue_type: self.issue_type,
+            issue_mode: self.issue_mode,
+            auto,
+            restock: self.restock,
             expected_claims_per_second: fit(self.expected_claims_per_second),
         })
     }
@@ -192,6 +216,13 @@ pub struct TemplateView {
     /// How coupons reach a guest: `manual`, `auto` or `exchange`.
     #[schema(value_type = String, example = "manual")]
     pub issue_type: IssueType,
+    /// What makes the platform grant one; with `auto`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auto_rule: Option<AutoRuleView>,
+    /// Whether coupons that expire or are refunded go back to sale.
+    pub restock: bool,
+    /// How many came back and are on sale again.
+    pub returned: u32,
     /// The rate of claims the sale is built for.
     pub expected_claims_per_second: u32,
     /// Over how many items the stock is spread; 0 where it is unlimited.
@@ -216,6 +247,12 @@ impl TemplateView {
             sale: SaleView::new(template, remaining, now),
             version: template.version,
             issue_type: template.issue_type,
+            auto_rule: template.auto.map(AutoRuleView::from),
+            restock: template.restock,
+            returned: match &template.stock {
+                Stock::Unlimited => 0,
+                Stock::Limited(stock) => stock.returned,
+            },
             expected_claims_per_second: template.expected_claims_per_second,
             shards: match &template.stock {
                 Stock::Unlimited => 0,
@@ -239,6 +276,17 @@ pub struct SaleView {
     /// What a coupon is good for.
     #[serde(flatten)]
     pub terms: TermsView,
+    /// Which parts of an order it applies to.
+    pub scope: ScopeView,
+    /// Which coupons may be used with it.
+    pub stacking: StackingView,
+    /// How it is claimed: `direct` by `POST …/claims`, `queued` by `POST …/queued-claims`.
+    #[schema(value_type = String, example = "direct")]
+    pub issue_mode: IssueMode,
+    /// The campaign it is claimed through, by `POST /v1/campaigns/{id}/claims`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub campaign_id: Option<CampaignId>,
     /// How many there are; -1 is unlimited.
     pub total_count: i64,
     /// How many are left; -1 is unlimited. May be some seconds old.
@@ -270,6 +318,10 @@ impl SaleView {
         Self {
             id: template.id,
             terms: TermsView::from(&template.terms),
+            scope: ScopeView::from(&template.usage.scope),
+            stacking: StackingView::from(&template.usage.stacking),
+            issue_mode: template.issue_mode,
+            campaign_id: template.campaign,
             total_count: total.map_or(UNLIMITED, i64::from),
             remaining: remaining.map_or(UNLIMITED, i64::from),
             per_user_limit: template.per_user_limit,

@@ -8,8 +8,8 @@ use coupon_http::{
     invalid, store_problem, template_not_found,
 };
 use domain_coupon::{
-    Benefit, Coupon, CouponState, IssueType, LimitedStock, Stock, StoreError, Template, TemplateStatus,
-    Terms, Threshold, Violation, Violations,
+    AutoRule, Benefit, Coupon, CouponState, IssueType, LimitedStock, Lock, Stock, StoreError, Template,
+    TemplateStatus, Terms, Threshold, Use, Violation, Violations,
 };
 use domain_money::Fen;
 use jiff::SignedDuration;
@@ -100,7 +100,7 @@ fn the_switches_and_codes_of_a_template_are_spelled_in_snake_case() {
 #[test]
 fn a_coupon_shows_its_status_at_the_time_of_looking() {
     let unused = testing::coupon("ann", 1);
-    let used = Coupon { state: CouponState::Used { at: NOW }, ..unused.clone() };
+    let used = Coupon { state: CouponState::Used(testing::spent()), ..unused.clone() };
     let expired = Coupon { state: CouponState::Expired, ..unused.clone() };
     let (before, after) = (unused.expires_at - SignedDuration::from_millis(1), unused.expires_at);
     for (coupon, now, status) in [
@@ -143,13 +143,22 @@ fn views_have_the_fields_that_are_documented() {
         Benefit::Gift { sku: "TEA".into() },
     ];
     let every_terms = benefits.map(|benefit| terms(benefit, Threshold::Amount(Fen::new(1))));
-    let templates = every_terms.clone().map(|terms| Template { terms, ..template(10) });
+    let templates = every_terms.clone().map(|terms| Template {
+        terms,
+        campaign: Some("01KA3Z5QJ8M4T2R7V9X1C6B0NG".parse().unwrap()),
+        auto: Some(AutoRule::SignUp),
+        ..template(10)
+    });
     let sales = templates.clone().map(|template| SaleView::new(&template, Some(1), NOW));
     let templates = templates.map(|template| TemplateView::new(&template, Some(1), NOW));
-    let coupons = every_terms.clone().map(|terms| {
-        let state = CouponState::Used { at: NOW };
-        CouponView::new(&Coupon { terms, state, ..testing::coupon("ann", 1) }, NOW)
-    });
+    let Use { order, saved, .. } = testing::spent();
+    let locked = CouponState::Locked(Lock { order, saved, until: NOW + SignedDuration::from_mins(1) });
+    let states = [locked, CouponState::Used(testing::spent())].into_iter().cycle();
+    let coupons =
+        every_terms.clone().into_iter().zip(states).map(|(terms, state)| {
+            CouponView::new(&Coupon { terms, state, ..testing::coupon("ann", 1) }, NOW)
+        });
+    let coupons: Vec<CouponView> = coupons.collect();
     let next_cursor = || Some(String::new());
     let lists = [
         ("SaleList", shown(SaleList { items: Vec::new(), next_cursor: next_cursor() })),

@@ -2,12 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain_ids::{CouponId, GuestId, Nth, TemplateId};
+use domain_ids::{CampaignId, CodeBatchId, CouponId, GuestId, Nth, TemplateId};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    ClaimKey, Coupon, CouponCode, CouponState, IssueType, RefillStore, SaleMemory, Shard, ShardSearch, Step,
-    Stock, StoreError, Template, TemplateStatus, refill,
+    ClaimKey, Coupon, CouponCode, CouponState, IssueMode, IssueType, RefillStore, SaleMemory, Shard,
+    ShardSearch, Source, Step, Stock, StoreError, Template, TemplateStatus, refill,
 };
 
 /// Times a claim starts over because the stock changed under it.
@@ -33,6 +33,12 @@ pub struct ClaimCoupon {
     pub guest: GuestId,
     /// What is claimed.
     pub template: TemplateId,
+    /// Which way it is claimed; a template is open to one or two of them.
+    pub source: Source,
+    /// The campaign it is claimed through.
+    pub campaign: Option<CampaignId>,
+    /// The exchange code it is claimed with, which is good for one coupon.
+    pub exchange: Option<CodeUse>,
     /// Recognises repeats, where the caller named the request.
     pub key: Option<ClaimKey>,
     /// The code of the coupon, should one be issued.
@@ -41,6 +47,15 @@ pub struct ClaimCoupon {
     pub at: Timestamp,
     /// Seeds the choice of shards and the jitter.
     pub seed: u64,
+}
+
+/// An exchange code, as what it is known by: its batch and its number therein.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodeUse {
+    /// The batch it was made in.
+    pub batch: CodeBatchId,
+    /// Which of the batch.
+    pub index: u32,
 }
 
 /// What came of it.
@@ -60,9 +75,18 @@ pub enum ClaimError {
     /// There is no such template.
     #[error("no such template")]
     TemplateNotFound,
-    /// Coupons of this template are granted or exchanged, not claimed.
-    #[error("coupons of this template are not claimed")]
+    /// Coupons of this template reach guests another way.
+    #[error("coupons of this template are not issued this way")]
     NotClaimable,
+    /// Coupons of this template are claimed through the queue.
+    #[error("coupons of this template are claimed through the queue")]
+    QueueOnly,
+    /// Coupons of this template are claimed through their campaign.
+    #[error("coupons of this template are claimed through a campaign")]
+    CampaignOnly,
+    /// The exchange code was used before.
+    #[error("the exchange code was used")]
+    CodeUsed,
     /// Too early.
     #[error("the sale has not started")]
     NotStarted(Window),
@@ -108,6 +132,8 @@ pub enum Issue {
     Issued,
     /// The guest already holds a coupon with that ordinal; nothing was written.
     Held(Box<Coupon>),
+    /// The exchange code was used before; nothing was written.
+    CodeUsed,
     /// The shard has nothing left; nothing was written.
     ShardEmpty,
     /// Another transaction was in the way; nothing was written.
@@ -128,12 +154,13 @@ pub trait ClaimStore: RefillStore {
         template: TemplateId,
     ) -> impl Future<Output = Result<Vec<Coupon>, StoreError>> + Send;
 
-    /// Writes the coupon if its key is free and takes one unit from `shard` (none where the stock is unlimited) if
-    /// it has one: both or neither.
+    /// Writes the coupon if its key is free, takes one unit from `shard` (none where the stock is unlimited) if it has
+    /// one, and uses up the exchange code if it is unused: all or nothing.
     fn issue(
         &self,
         coupon: &Coupon,
         shard: Option<Shard>,
+        exchange: Option<CodeUse>,
     ) -> impl Future<Output = Result<Issue, StoreError>> + Send;
 
     /// Which of `shards` have something left now. At most [`crate::SHARDS_PER_READ`] are asked for.
@@ -170,21 +197,26 @@ pub async fn claim(
             None => refresh(store, memory, command).await?,
         };
         let template = template.ok_or(ClaimError::TemplateNotFound)?;
-        if let Some(refusal) = refusal(&template, command.at) {
+        if let Some(refusal) = refusal(&template, command) {
             return replay(store, command).await?.ok_or(refusal);
         }
-        if let Some(claimed) = claim_from(store, memory, command, &template).await? {
-            return Ok(claimed);
+        match claim_from(store, memory, command, &template).await {
+            Ok(Some(claimed)) => return Ok(claimed),
+            Ok(None) => {}
+            // Where every shard is known to be empty no transaction was tried, which would have met the first one's.
+            Err(ClaimError::SoldOut) => return replay(store, command).await?.ok_or(ClaimError::SoldOut),
+            Err(error) => return Err(error),
         }
     }
     Err(ClaimError::Busy)
 }
 
 /// Why the template, as it is known, refuses every claim: costs no read and no write.
-fn refusal(template: &Template, now: Timestamp) -> Option<ClaimError> {
+pub(crate) fn refusal(template: &Template, command: &ClaimCoupon) -> Option<ClaimError> {
+    let now = command.at;
     let window = Window { starts_at: template.starts_at, ends_at: template.ends_at };
-    if template.issue_type != IssueType::Manual {
-        Some(ClaimError::NotClaimable)
+    if let Err(refusal) = is_open_to(template, command) {
+        Some(refusal)
     } else if now >= template.ends_at {
         Some(ClaimError::Ended(window))
     } else if template.status == TemplateStatus::Paused {
@@ -197,15 +229,36 @@ fn refusal(template: &Template, now: Timestamp) -> Option<ClaimError> {
     }
 }
 
+/// Whether the template's coupons are issued the way this one is claimed. Operators may grant what guests may claim.
+fn is_open_to(template: &Template, command: &ClaimCoupon) -> Result<(), ClaimError> {
+    match (command.source, template.issue_type) {
+        (Source::Claim | Source::Queue, IssueType::Manual) => {
+            if template.campaign != command.campaign {
+                Err(ClaimError::CampaignOnly)
+            } else if command.source == Source::Claim && template.issue_mode == IssueMode::Queued {
+                Err(ClaimError::QueueOnly)
+            } else {
+                Ok(())
+            }
+        }
+        (Source::Grant, IssueType::Manual | IssueType::Auto)
+        | (Source::Auto, IssueType::Auto)
+        | (Source::Exchange, IssueType::Exchange) => Ok(()),
+        (Source::Claim | Source::Queue | Source::Grant | Source::Auto | Source::Exchange, _) => {
+            Err(ClaimError::NotClaimable)
+        }
+    }
+}
+
 /// The coupon of an earlier request with the same key. Without a key there is nothing to look for.
-async fn replay(store: &impl ClaimStore, command: &ClaimCoupon) -> Result<Option<Claimed>, StoreError> {
+pub async fn replay(store: &impl ClaimStore, command: &ClaimCoupon) -> Result<Option<Claimed>, StoreError> {
     let Some(key) = command.key else { return Ok(None) };
     let held = store.held(&command.guest, command.template).await?;
     let first = held.into_iter().find(|coupon| coupon.key == Some(key));
     Ok(first.map(|coupon| Claimed { coupon, replayed: true, conflicts: 0 }))
 }
 
-async fn refresh(
+pub(crate) async fn refresh(
     store: &impl ClaimStore,
     memory: &SaleMemory,
     command: &ClaimCoupon,
@@ -228,8 +281,8 @@ async fn claim_from(
     let mut throttled = false;
 
     loop {
-        if let Some(replayed) = holding.replay(command) {
-            return Ok(Some(replayed));
+        if let Some(settled) = holding.settled(command, search.conflicts()) {
+            return Ok(Some(settled));
         }
         let nth = holding.next(template)?;
         match search.step() {
@@ -238,22 +291,15 @@ async fn claim_from(
                     store.wait(after).await;
                 }
                 let coupon = new_coupon(command, template, nth);
-                let issue = store.issue(&coupon, shard).await?;
+                let issue = store.issue(&coupon, shard, command.exchange).await?;
                 throttled = issue == Issue::Throttled;
                 match issue {
                     Issue::Issued => {
                         let conflicts = search.conflicts();
                         return Ok(Some(Claimed { coupon, replayed: false, conflicts }));
                     }
-                    // The answer to our own write was lost and the write repeated.
-                    Issue::Held(held) if held.code == command.code => {
-                        return Ok(Some(Claimed {
-                            coupon: *held,
-                            replayed: false,
-                            conflicts: search.conflicts(),
-                        }));
-                    }
                     Issue::Held(held) => holding.add(*held),
+                    Issue::CodeUsed => return Err(ClaimError::CodeUsed),
                     Issue::ShardEmpty => {
                         if let Some(shard) = shard {
                             search.found_empty(shard);
@@ -345,10 +391,15 @@ impl Holding {
         self.coupons.push(coupon);
     }
 
-    fn replay(&self, command: &ClaimCoupon) -> Option<Claimed> {
-        let key = command.key?;
-        let first = self.coupons.iter().find(|coupon| coupon.key == Some(key))?;
-        Some(Claimed { coupon: first.clone(), replayed: true, conflicts: 0 })
+    /// The coupon of an earlier request with the same key, or of this one: its code tells that an earlier attempt,
+    /// whose answer was lost, did write.
+    fn settled(&self, command: &ClaimCoupon, conflicts: u32) -> Option<Claimed> {
+        let is_own = |coupon: &&Coupon| coupon.code == command.code;
+        let is_repeat = |coupon: &&Coupon| command.key.is_some() && coupon.key == command.key;
+        let own = self.coupons.iter().find(is_own);
+        let coupon = own.or_else(|| self.coupons.iter().find(is_repeat))?.clone();
+        let replayed = own.is_none();
+        Some(Claimed { coupon, replayed, conflicts: if replayed { 0 } else { conflicts } })
     }
 
     /// The lowest free ordinal. Ordinals are taken from 1 up without a gap and never given back, so that two
@@ -363,15 +414,19 @@ impl Holding {
     }
 }
 
-fn new_coupon(command: &ClaimCoupon, template: &Template, nth: Nth) -> Coupon {
+pub(crate) fn new_coupon(command: &ClaimCoupon, template: &Template, nth: Nth) -> Coupon {
     Coupon {
         id: CouponId::new(&command.guest, template.id, nth),
         guest: command.guest.clone(),
         code: command.code,
         terms: template.terms.clone(),
         state: CouponState::Unused,
+        revision: 1,
+        source: command.source,
         claimed_at: command.at,
+        changed_at: command.at,
         expires_at: template.expiry(command.at),
+        restock: template.restock,
         key: command.key,
     }
 }

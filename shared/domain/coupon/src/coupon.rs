@@ -1,4 +1,5 @@
-use domain_ids::{CouponId, GuestId, Nth, TemplateId};
+use domain_ids::{CouponId, GuestId, Nth, OrderId, TemplateId};
+use domain_money::Fen;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -19,38 +20,89 @@ pub struct Coupon {
     pub terms: Terms,
     /// What has happened to it.
     pub state: CouponState,
+    /// Counts what has happened to it: 1 when issued, one more with each transition. Every transition compares it.
+    pub revision: u32,
+    /// How it reached the guest.
+    pub source: Source,
     /// When it was issued.
     pub claimed_at: Timestamp,
-    /// The first instant at which it can no longer be used.
+    /// The moment of the last transition.
+    pub changed_at: Timestamp,
+    /// The first instant at which it can no longer be used, unless an order had locked it before.
     pub expires_at: Timestamp,
+    /// Should it expire or be refunded, it goes back to sale.
+    pub restock: bool,
     /// The request that issued it, where that request named itself.
     pub key: Option<ClaimKey>,
 }
 
 /// What has happened to a coupon, as far as it is recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CouponState {
-    /// Issued, nothing since.
+    /// Issued, or released again.
     Unused,
+    /// Held for an order that is not paid yet.
+    Locked(Lock),
     /// Redeemed with an order.
-    Used {
-        /// When.
-        at: Timestamp,
-    },
+    Used(Use),
     /// Past its expiry, and recorded as such.
     Expired,
+    /// The order it was used with was cancelled. The coupon does not come back to the guest.
+    Refunded(Use),
 }
 
-/// What a guest sees (roadmap codes: 1 unused, 2 used, 3 expired).
+/// A coupon held for an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lock {
+    /// The order.
+    pub order: OrderId,
+    /// What the order saves by it.
+    pub saved: Fen,
+    /// The first instant at which another order may take it.
+    pub until: Timestamp,
+}
+
+/// A coupon spent on an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Use {
+    /// The order.
+    pub order: OrderId,
+    /// What the order saved by it.
+    pub saved: Fen,
+    /// When it was redeemed.
+    pub at: Timestamp,
+}
+
+/// What a guest sees (roadmap codes: 1 unused, 2 used, 3 expired; 4 locked, 5 refunded).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CouponStatus {
     /// Can be used.
     Unused,
+    /// Held for an order.
+    Locked,
     /// Was used.
     Used,
     /// Can no longer be used.
     Expired,
+    /// Was used with an order that was cancelled.
+    Refunded,
+}
+
+/// How a coupon reached its guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// The guest claimed it and waited for the answer.
+    Claim,
+    /// The guest claimed it through the queue.
+    Queue,
+    /// An operator granted it.
+    Grant,
+    /// A rule granted it.
+    Auto,
+    /// The guest entered an exchange code.
+    Exchange,
 }
 
 impl Coupon {
@@ -64,13 +116,16 @@ impl Coupon {
         self.id.nth()
     }
 
-    /// The status at `now`: past its expiry an unused coupon is expired, even if nothing has recorded that yet.
+    /// The status at `now`: past its end a lock is no more, and past its expiry an unused coupon is expired, even if
+    /// nothing has recorded that yet.
     pub fn status(&self, now: Timestamp) -> CouponStatus {
-        match self.state {
-            CouponState::Used { .. } => CouponStatus::Used,
+        match &self.state {
+            CouponState::Used(_) => CouponStatus::Used,
+            CouponState::Refunded(_) => CouponStatus::Refunded,
             CouponState::Expired => CouponStatus::Expired,
-            CouponState::Unused if now >= self.expires_at => CouponStatus::Expired,
-            CouponState::Unused => CouponStatus::Unused,
+            CouponState::Locked(lock) if now < lock.until => CouponStatus::Locked,
+            CouponState::Locked(_) | CouponState::Unused if now >= self.expires_at => CouponStatus::Expired,
+            CouponState::Locked(_) | CouponState::Unused => CouponStatus::Unused,
         }
     }
 }
@@ -118,7 +173,11 @@ mod tests {
     #[test]
     fn a_used_coupon_stays_used_after_its_expiry() {
         let mut coupon = fixtures::coupon("ann", 1);
-        coupon.state = CouponState::Used { at: coupon.claimed_at };
+        coupon.state = CouponState::Used(Use {
+            order: "order-1".parse().unwrap(),
+            saved: Fen::new(1),
+            at: coupon.claimed_at,
+        });
         assert_eq!(coupon.status(coupon.expires_at), CouponStatus::Used);
     }
 

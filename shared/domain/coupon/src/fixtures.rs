@@ -5,8 +5,8 @@ use domain_money::Fen;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    Benefit, Coupon, CouponCode, CouponState, IssueType, LimitedStock, NewTemplate, Stock, Template,
-    Threshold,
+    Benefit, Coupon, CouponCode, CouponState, IssueMode, IssueType, LimitedStock, NewTemplate, Source, Stock,
+    Template, Threshold, Usage,
 };
 
 /// 2026-11-11T00:00:00+08:00, a good day for a sale.
@@ -21,12 +21,16 @@ pub fn draft() -> NewTemplate {
         name: "满100减20".into(),
         benefit: Benefit::FullReduction { amount: Fen::new(2_000) },
         threshold: Threshold::Amount(Fen::new(10_000)),
+        usage: Usage::default(),
         total_count: Some(1_000),
         per_user_limit: 1,
         valid_days: 30,
         starts_at: NOW,
         ends_at: NOW + SignedDuration::from_hours(24),
         issue_type: IssueType::Manual,
+        issue_mode: IssueMode::Direct,
+        auto: None,
+        restock: false,
         expected_claims_per_second: 1_000,
     }
 }
@@ -48,8 +52,12 @@ pub fn coupon(guest: &str, nth: u8) -> Coupon {
         code: CouponCode::from_random(u128::from(nth)),
         terms: template.terms.clone(),
         state: CouponState::Unused,
+        revision: 1,
+        source: Source::Claim,
         claimed_at: NOW,
+        changed_at: NOW,
         expires_at: template.expiry(NOW),
+        restock: false,
         key: None,
     }
 }

@@ -81,3 +81,22 @@ pub async fn change_template(
         None => store.template(id).await?.ok_or(ChangeError::NotFound),
     }
 }
+
+/// Puts back on sale what came back: `returned` coupons over the template's whole life. Says whether that was more
+/// than before.
+///
+/// May be repeated, by several at once, and with an old figure.
+pub async fn restock_template(
+    store: &impl TemplateStore,
+    id: TemplateId,
+    returned: u32,
+    now: Timestamp,
+) -> Result<bool, ChangeError> {
+    let current = store.template(id).await?.ok_or(ChangeError::NotFound)?;
+    let Some(next) = current.restocked(returned, now) else { return Ok(false) };
+    if !store.replace(&next, current.version).await? {
+        return Err(ChangeError::Outdated);
+    }
+    refill::finish(store, &next).await?;
+    Ok(true)
+}

@@ -20,10 +20,7 @@ pub trait RefillStore: Sync {
 
 /// Gives every shard its share, then declares the top-up finished. Returns the template as it is then, or `None` if
 /// somebody else has changed it meanwhile.
-pub(crate) async fn finish(
-    store: &impl RefillStore,
-    refilling: &Template,
-) -> Result<Option<Template>, StoreError> {
+pub async fn finish(store: &impl RefillStore, refilling: &Template) -> Result<Option<Template>, StoreError> {
     store.raise_shards(refilling).await?;
     let refilled = refilling.refilled();
     let finished = store.replace(&refilled, refilling.version).await?;

@@ -7,6 +7,8 @@ use std::num::NonZeroU16;
 
 use jiff::Timestamp;
 
+use crate::{Violation, Violations, template::limits};
+
 /// Claims per second that one shard is good for: an item held about 8 ms by each transaction, at a conflict rate
 /// of at most 20 % (`docs/performance.md`, "How many shards").
 pub const CLAIMS_PER_SECOND_PER_SHARD: u32 = 20;
@@ -30,11 +32,39 @@ pub enum Stock {
     Limited(LimitedStock),
 }
 
+impl Stock {
+    /// Whether there are so many of them in total.
+    pub(crate) fn is_of(&self, total: u32) -> bool {
+        matches!(self, Self::Limited(stock) if stock.total == total)
+    }
+
+    /// Raises the total; it is refilling then. A repeat changes nothing.
+    pub(crate) fn raise(&mut self, total: u32, wrong: &mut Violations) {
+        match self {
+            Self::Unlimited => {
+                wrong.check(false, Violation::new("totalCount", "an unlimited template stays unlimited"));
+            }
+            Self::Limited(stock) => {
+                wrong.check(total >= stock.total, Violation::new("totalCount", "can only be raised"));
+                wrong.check(
+                    total <= limits::TOTAL_COUNT,
+                    Violation::new("totalCount", "must be at most 100000000"),
+                );
+                if total > stock.total {
+                    *stock = LimitedStock { total, epoch: stock.epoch + 1, refilling: true, ..stock.clone() };
+                }
+            }
+        }
+    }
+}
+
 /// A number of coupons over a number of shards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitedStock {
-    /// All that was ever put on sale: issued and remaining.
+    /// How many the operator put on sale.
     pub total: u32,
+    /// How many were issued, came back, and are on sale again.
+    pub returned: u32,
     /// Fixed when the template is created; a top-up goes into the same shards.
     pub shards: NonZeroU16,
     /// Counts what can make an empty shard refill. What a claimant knows of empty shards holds for one epoch.
@@ -50,6 +80,7 @@ impl LimitedStock {
     pub fn new(total: u32, expected_claims_per_second: u32) -> Self {
         Self {
             total,
+            returned: 0,
             shards: shards_for(total, expected_claims_per_second),
             epoch: 0,
             refilling: false,
@@ -57,10 +88,15 @@ impl LimitedStock {
         }
     }
 
-    /// How much of the total belongs to `shard`: an even share, the remainder going to the first shards.
+    /// All that may ever be issued: what was put on sale, and what came back.
+    pub fn capacity(&self) -> u32 {
+        self.total.saturating_add(self.returned)
+    }
+
+    /// How much of the capacity belongs to `shard`: an even share, the remainder going to the first shards.
     pub fn capacity_of(&self, shard: Shard) -> u32 {
         let shards = u32::from(self.shards.get());
-        self.total / shards + u32::from(u32::from(shard.0) < self.total % shards)
+        self.capacity() / shards + u32::from(u32::from(shard.0) < self.capacity() % shards)
     }
 
     /// Every shard.

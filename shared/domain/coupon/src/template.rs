@@ -1,9 +1,9 @@
-use domain_ids::TemplateId;
+use domain_ids::{CampaignId, TemplateId};
 use domain_money::Fen;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{LimitedStock, Stock, Violation, Violations};
+use crate::{AutoRule, IssueMode, LimitedStock, Stock, Usage, Violation, Violations, usage::check_auto};
 
 /// What an operator publishes: the terms of a coupon, how many there are, and when they can be claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct Template {
     pub version: u64,
     /// What a coupon of this template is good for.
     pub terms: Terms,
+    /// Where it may be used, and with which others.
+    pub usage: Usage,
     /// How many there are.
     pub stock: Stock,
     /// How many one guest may hold.
@@ -26,6 +28,14 @@ pub struct Template {
     pub ends_at: Timestamp,
     /// How coupons of this template reach a guest.
     pub issue_type: IssueType,
+    /// How claims reach the stock; has a meaning with [`IssueType::Manual`] only.
+    pub issue_mode: IssueMode,
+    /// What makes the platform grant one; with [`IssueType::Auto`], and only then.
+    pub auto: Option<AutoRule>,
+    /// Coupons that expire or are refunded go back to sale.
+    pub restock: bool,
+    /// The campaign whose schedule, audience and budget also hold: its coupons are claimed there.
+    pub campaign: Option<CampaignId>,
     /// The rate the sale is built for; sets the number of stock shards.
     pub expected_claims_per_second: u32,
     /// The operator's switch.
@@ -121,6 +131,12 @@ pub mod limits {
     pub const VALID_DAYS: u16 = 3_650;
     /// Claims per second a sale can be built for.
     pub const CLAIMS_PER_SECOND: u32 = 1_000_000;
+    /// Homestays, hosts or cities a coupon can be bound to.
+    pub const SCOPE_ENTRIES: usize = 100;
+    /// Characters of a city's name.
+    pub const CITY_CHARS: usize = 50;
+    /// Characters of a stacking group's name.
+    pub const GROUP_CHARS: usize = 32;
 }
 
 /// The fields of a new template, each well-formed but not yet checked against the others.
@@ -132,6 +148,8 @@ pub struct NewTemplate {
     pub benefit: Benefit,
     /// See [`Threshold`].
     pub threshold: Threshold,
+    /// See [`Usage`].
+    pub usage: Usage,
     /// `None` is unlimited.
     pub total_count: Option<u32>,
     /// See [`Template::per_user_limit`].
@@ -144,6 +162,12 @@ pub struct NewTemplate {
     pub ends_at: Timestamp,
     /// See [`IssueType`].
     pub issue_type: IssueType,
+    /// See [`IssueMode`].
+    pub issue_mode: IssueMode,
+    /// See [`AutoRule`].
+    pub auto: Option<AutoRule>,
+    /// See [`Template::restock`].
+    pub restock: bool,
     /// See [`Template::expected_claims_per_second`].
     pub expected_claims_per_second: u32,
 }
@@ -154,6 +178,17 @@ impl NewTemplate {
         let mut wrong = Violations::default();
         check_name(&mut wrong, &self.name);
         check_benefit(&mut wrong, &self.benefit, self.threshold);
+        self.usage.scope.check(&mut wrong);
+        self.usage.stacking.check(&mut wrong);
+        check_auto(&mut wrong, self.issue_type, self.auto);
+        wrong.check(
+            self.issue_mode == IssueMode::Direct || self.issue_type == IssueType::Manual,
+            Violation::new("issueMode", "queued needs the issue type manual"),
+        );
+        wrong.check(
+            !self.restock || self.total_count.is_some(),
+            Violation::new("restock", "needs a limited totalCount"),
+        );
         wrong.check(
             (1..=limits::PER_USER).contains(&self.per_user_limit),
             Violation::new("perUserLimit", "must be 1 to 20"),
@@ -182,12 +217,17 @@ impl NewTemplate {
             id,
             version: 1,
             terms: Terms { name: self.name, benefit: self.benefit, threshold: self.threshold },
+            usage: self.usage,
             stock,
             per_user_limit: self.per_user_limit,
             valid_days: self.valid_days,
             starts_at: self.starts_at,
             ends_at: self.ends_at,
             issue_type: self.issue_type,
+            issue_mode: self.issue_mode,
+            auto: self.auto,
+            restock: self.restock,
+            campaign: None,
             expected_claims_per_second: self.expected_claims_per_second,
             status: TemplateStatus::Active,
             created_at: now,
@@ -265,26 +305,59 @@ impl Template {
         if let Some(status) = change.status {
             next.status = status;
         }
-        match (&mut next.stock, change.total_count) {
-            (_, None) => {}
-            (Stock::Unlimited, Some(_)) => {
-                wrong.check(false, Violation::new("totalCount", "an unlimited template stays unlimited"));
-            }
-            (Stock::Limited(stock), Some(total)) => {
-                wrong.check(total >= stock.total, Violation::new("totalCount", "can only be raised"));
-                wrong.check(
-                    total <= limits::TOTAL_COUNT,
-                    Violation::new("totalCount", "must be at most 100000000"),
-                );
-                if total > stock.total {
-                    *stock = LimitedStock { total, epoch: stock.epoch + 1, refilling: true, ..stock.clone() };
-                }
-            }
+        if let Some(total) = change.total_count {
+            wrong.check(
+                self.campaign.is_none() || self.stock.is_of(total),
+                Violation::new("totalCount", "belongs to the campaign's budget: raise it there"),
+            );
+            next.stock.raise(total, &mut wrong);
         }
         wrong.into_result()?;
         next.version += 1;
         next.updated_at = now;
         Ok(next)
+    }
+
+    /// The template as part of `campaign`, on whose budget its stock is counted from then on: `total` coupons, or as many
+    /// as before. With more stock it is refilling.
+    ///
+    /// Its version moves even where nothing else does: an older decision about it, still on its way, fails then.
+    pub fn joined(
+        &self,
+        campaign: CampaignId,
+        total: Option<u32>,
+        now: Timestamp,
+    ) -> Result<Self, Violations> {
+        let mut wrong = Violations::default();
+        let mut next = self.clone();
+        wrong.check(
+            self.campaign.is_none_or(|present| present == campaign),
+            Violation::new("templateId", "must not belong to another campaign"),
+        );
+        wrong.check(now < self.ends_at, Violation::new("templateId", "must not have ended"));
+        wrong.check(
+            self.issue_type == IssueType::Manual && self.issue_mode == IssueMode::Direct,
+            Violation::new("templateId", "must be of the issue type manual and the issue mode direct"),
+        );
+        if let Some(total) = total {
+            next.stock.raise(total, &mut wrong);
+        }
+        wrong.into_result()?;
+        next.campaign = Some(campaign);
+        next.version += 1;
+        next.updated_at = now;
+        Ok(next)
+    }
+
+    /// The template on its own again, where it is part of `campaign`. Its version moves in any case: see
+    /// [`Template::joined`].
+    #[must_use]
+    pub fn parted(&self, campaign: CampaignId, now: Timestamp) -> Self {
+        let mut next = self.clone();
+        next.campaign = self.campaign.filter(|&present| present != campaign);
+        next.version += 1;
+        next.updated_at = now;
+        next
     }
 
     /// The template once every shard has its share of a top-up.
@@ -298,6 +371,20 @@ impl Template {
         }
         next.version += 1;
         next
+    }
+
+    /// The template with so many coupons given back over its whole life, which go on sale again; `None` where that is
+    /// no more than it knows of. It is refilling then: see [`crate::restock_template`].
+    pub fn restocked(&self, returned: u32, now: Timestamp) -> Option<Self> {
+        let mut next = self.clone();
+        let Stock::Limited(stock) = &mut next.stock else { return None };
+        if !self.restock || returned <= stock.returned {
+            return None;
+        }
+        *stock = LimitedStock { returned, epoch: stock.epoch + 1, refilling: true, ..stock.clone() };
+        next.version += 1;
+        next.updated_at = now;
+        Some(next)
     }
 
     /// Whether a top-up has been decided that not every shard may have yet.
@@ -419,6 +506,48 @@ mod tests {
 
         let same = template.changed(change(1_000), NOW).unwrap();
         assert!(!same.is_refilling(), "a repeat of a top-up changes nothing");
+    }
+
+    #[test]
+    fn the_stock_of_a_campaigns_template_is_raised_through_the_campaign() {
+        let campaign = CampaignId::from_parts(1, 1);
+        let change = |total| TemplateChange { total_count: Some(total), ..TemplateChange::default() };
+        let joined = fixtures::template(10).joined(campaign, Some(20), NOW).unwrap();
+        assert_eq!((joined.campaign, joined.version), (Some(campaign), 2));
+        assert!(joined.is_refilling());
+        assert_eq!(fields(&joined.changed(change(30), NOW).unwrap_err()), ["totalCount"]);
+        assert!(joined.changed(change(20), NOW).is_ok(), "the present figure changes nothing");
+
+        let parted = joined.parted(campaign, NOW);
+        assert_eq!((parted.campaign, parted.version), (None, 3));
+        assert!(parted.changed(change(30), NOW).is_ok());
+    }
+
+    #[test]
+    fn a_template_joins_one_campaign_and_only_one_that_guests_can_claim() {
+        let [ours, other] = [1, 2].map(|n| CampaignId::from_parts(1, n));
+        let template = fixtures::template(10);
+        let joined = template.joined(ours, None, NOW).unwrap();
+        assert!(!joined.is_refilling());
+        assert!(joined.joined(ours, None, NOW).is_ok(), "a repeat");
+        assert_eq!(joined.parted(other, NOW).campaign, Some(ours));
+
+        let refused = |template: &Template, total| {
+            template
+                .joined(other, total, NOW)
+                .unwrap_err()
+                .iter()
+                .map(|violation| violation.field)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(refused(&joined, None), ["templateId"]);
+        assert_eq!(refused(&template, Some(9)), ["totalCount"]);
+        assert_eq!(refused(&Template { ends_at: NOW, ..template.clone() }, None), ["templateId"]);
+        assert_eq!(
+            refused(&Template { issue_type: IssueType::Auto, ..template.clone() }, None),
+            ["templateId"]
+        );
+        assert_eq!(refused(&Template { issue_mode: IssueMode::Queued, ..template }, None), ["templateId"]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Random interleavings of claims, repeats, top-ups, pauses, failures, lost answers and crashes: the stock is issued
+//! Random interleavings of claims, batches of claims, repeats, top-ups, returns, pauses, failures, lost answers and crashes: the stock is issued
 //! exactly, nobody gets two, nobody is sent away while something is left.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
@@ -7,8 +7,9 @@ mod model;
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain_coupon::{
-    Benefit, ClaimCoupon, ClaimError, ClaimKey, Claimed, CouponCode, IssueType, LimitedStock, NewTemplate,
-    SaleMemory, Stock, Template, TemplateChange, TemplateStatus, Threshold, change_template, claim,
+    Benefit, ClaimCoupon, ClaimError, ClaimKey, Claimed, CouponCode, IssueMode, IssueType, LimitedStock,
+    NewTemplate, SaleMemory, Source, Stock, Template, TemplateChange, TemplateStatus, Threshold, Usage,
+    change_template, claim, claim_batch, restock_template,
 };
 use domain_ids::{GuestId, TemplateId};
 use domain_money::Fen;
@@ -27,12 +28,16 @@ fn template(total: u32, shards: u16, per_user_limit: u8) -> Template {
         name: "满100减20".into(),
         benefit: Benefit::Cash { amount: Fen::new(2_000) },
         threshold: Threshold::None,
+        usage: Usage::default(),
         total_count: Some(total),
         per_user_limit,
         valid_days: 30,
         starts_at: START,
         ends_at: START + SignedDuration::from_hours(24),
         issue_type: IssueType::Manual,
+        issue_mode: IssueMode::Direct,
+        auto: None,
+        restock: true,
         expected_claims_per_second: 1,
     };
     let mut template = new.publish(TemplateId::from_parts(1, 1), START).unwrap();
@@ -48,7 +53,9 @@ fn guest(number: u16) -> GuestId {
 #[derive(Debug, Clone)]
 enum Act {
     Claim { guest: u16, key: Option<u8>, environment: usize },
+    ClaimTogether { guests: Vec<(u16, Option<u8>)>, environment: usize },
     TopUp { more: u32 },
+    Return { more: u32 },
     Pause,
     Resume,
     Crash,
@@ -59,7 +66,10 @@ fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         12 => (0_u16..30, prop::option::of(0_u8..3), 0_usize..4)
             .prop_map(|(guest, key, environment)| Act::Claim { guest, key, environment }),
+        3 => (prop::collection::vec((0_u16..30, prop::option::of(0_u8..3)), 1..15), 0_usize..4)
+            .prop_map(|(guests, environment)| Act::ClaimTogether { guests, environment }),
         1 => (1_u32..8).prop_map(|more| Act::TopUp { more }),
+        1 => (1_u32..4).prop_map(|more| Act::Return { more }),
         1 => Just(Act::Pause),
         2 => Just(Act::Resume),
         1 => Just(Act::Crash),
@@ -79,15 +89,17 @@ fn faults() -> impl Strategy<Value = Faults> {
 struct Run<'a> {
     store: &'a Model,
     environments: &'a [SaleMemory],
-    work: Interleaved<'a, Option<Result<Claimed, ClaimError>>>,
-    asked: BTreeMap<usize, Asked>,
+    work: Interleaved<'a, Option<Vec<Result<Claimed, ClaimError>>>>,
+    asked: BTreeMap<usize, Vec<Asked>>,
     answers: Vec<(Asked, Result<Claimed, ClaimError>)>,
     steps: u64,
     last_empty_at: Option<u64>,
     now: Timestamp,
     now_since: u64,
     total: u32,
+    returned: u32,
     started: usize,
+    codes: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -111,13 +123,17 @@ impl<'a> Run<'a> {
             now: START,
             now_since: 0,
             total,
+            returned: 0,
             started: 0,
+            codes: 0,
         }
     }
 
     fn act(&mut self, act: &Act, seed: u64) {
         match act {
             Act::Claim { guest: number, key, environment } => self.claim(*number, *key, *environment, seed),
+            Act::ClaimTogether { guests, environment } => self.claim_together(guests, *environment, seed),
+            Act::Return { more } => self.give_back(*more),
             Act::TopUp { more } => {
                 self.total += more;
                 self.change(TemplateChange { total_count: Some(self.total), ..TemplateChange::default() });
@@ -140,22 +156,59 @@ impl<'a> Run<'a> {
     }
 
     fn claim(&mut self, number: u16, key: Option<u8>, environment: usize, seed: u64) {
+        let command = self.command(number, key, seed);
+        self.ask(std::slice::from_ref(&command));
+        let (store, memory) = (self.store, &self.environments[environment]);
+        self.work.start(async move { Some(vec![claim(store, memory, &command).await]) });
+    }
+
+    fn claim_together(&mut self, guests: &[(u16, Option<u8>)], environment: usize, seed: u64) {
+        let commands: Vec<ClaimCoupon> =
+            guests.iter().map(|&(number, key)| self.command(number, key, seed)).collect();
+        self.ask(&commands);
+        let (store, memory) = (self.store, &self.environments[environment]);
+        self.work.start(async move { Some(claim_batch(store, memory, &commands).await) });
+    }
+
+    fn command(&mut self, number: u16, key: Option<u8>, seed: u64) -> ClaimCoupon {
         let template = TemplateId::from_parts(1, 1);
         let guest = guest(number);
-        let command = ClaimCoupon {
+        self.codes += 1;
+        ClaimCoupon {
             key: key.map(|key| ClaimKey::new(&guest, template, &key.to_string())),
             template,
-            code: CouponCode::from_random(u128::from(seed) << 40 | self.started as u128),
+            source: Source::Claim,
+            campaign: None,
+            exchange: None,
+            code: CouponCode::from_random(u128::from(seed) << 40 | u128::from(self.codes)),
             at: self.now,
-            seed: seed ^ self.started as u64,
+            seed: seed ^ self.codes,
             guest,
+        }
+    }
+
+    fn ask(&mut self, commands: &[ClaimCoupon]) {
+        let remembered_since = self.now_since;
+        let asked = |command: &ClaimCoupon| Asked {
+            guest: command.guest.clone(),
+            key: command.key,
+            remembered_since,
         };
-        let asked =
-            Asked { guest: command.guest.clone(), key: command.key, remembered_since: self.now_since };
-        self.asked.insert(self.started, asked);
+        self.asked.insert(self.started, commands.iter().map(asked).collect());
         self.started += 1;
-        let (store, memory) = (self.store, &self.environments[environment]);
-        self.work.start(async move { Some(claim(store, memory, &command).await) });
+    }
+
+    /// Coupons that were issued come back: no more than there are.
+    fn give_back(&mut self, more: u32) {
+        let issued = u32::try_from(self.store.state().coupons.len()).unwrap();
+        self.returned = (self.returned + more).min(issued);
+        self.wait_a_while();
+        self.started += 1;
+        let (store, now, returned) = (self.store, self.now, self.returned);
+        self.work.start(async move {
+            let _ = restock_template(store, TemplateId::from_parts(1, 1), returned, now).await;
+            None
+        });
     }
 
     fn wait_a_while(&mut self) {
@@ -183,8 +236,10 @@ impl<'a> Run<'a> {
         if let Some((_, None)) = finished {
             self.wait_a_while();
         }
-        if let Some((number, Some(answer))) = finished {
-            let asked = self.asked[&number].clone();
+        let Some((number, Some(answers))) = finished else { return };
+        let asked = self.asked[&number].clone();
+        assert_eq!(asked.len(), answers.len(), "each claim has its answer");
+        for (asked, answer) in asked.into_iter().zip(answers) {
             if matches!(answer, Err(ClaimError::SoldOut)) {
                 assert!(
                     self.last_empty_at.is_some_and(|empty| empty >= asked.remembered_since),
@@ -206,7 +261,8 @@ fn check(store: &Model, run: &Run<'_>, per_user_limit: u8) -> Result<(), TestCas
     let state = store.state();
     let Stock::Limited(stock) = &state.template.stock else { unreachable!() };
     let issued: u32 = state.shards.values().map(|shard| shard.issued).sum();
-    prop_assert!(issued <= stock.total, "never one too many");
+    prop_assert!(issued <= stock.capacity(), "never one too many");
+    prop_assert!(stock.total <= run.total && stock.returned <= run.returned);
     prop_assert_eq!(issued as usize, state.coupons.len(), "a unit taken is a coupon held");
 
     let mut held: BTreeMap<&GuestId, u8> = BTreeMap::new();
@@ -263,7 +319,7 @@ proptest! {
         run.wait_a_while();
         let before = store.state().coupons.len();
         let decided = match &store.state().template.stock {
-            Stock::Limited(stock) => stock.total as usize,
+            Stock::Limited(stock) => stock.capacity() as usize,
             Stock::Unlimited => unreachable!(),
         };
         for number in 1_000..1_000 + u16::try_from(decided - before).unwrap() {

@@ -38,6 +38,11 @@ impl CouponId {
         self.nth
     }
 
+    /// A number that spreads coupons evenly, the same for the same owner.
+    pub fn spread(&self) -> u64 {
+        self.owner.iter().take(8).fold(0, |spread, &byte| spread << 8 | u64::from(byte))
+    }
+
     /// Whether `guest` is the owner the id was made for.
     pub fn belongs_to(&self, guest: &GuestId) -> bool {
         self.owner == owner(guest)

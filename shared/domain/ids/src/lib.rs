@@ -3,12 +3,12 @@
 //! Text forms are bounded, so that an id from a request can go into a key or a log line as it is.
 
 mod coupon;
-mod guest;
-mod template;
+mod text_id;
+mod ulid_id;
 
 pub use coupon::{CouponId, Nth};
-pub use guest::GuestId;
-pub use template::TemplateId;
+pub use text_id::{GuestId, HomestayId, HostId, OrderId, RequestId};
+pub use ulid_id::{CampaignId, CodeBatchId, GrantId, TemplateId};
 
 /// The text is not an identifier of the kind asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -40,6 +40,21 @@ pub fn unauthenticated() -> Problem {
         .bearer_challenge()
 }
 
+/// 401 `unauthenticated` unless a role of ours signed the request, as API Gateway's IAM authorizer established. Who may
+/// sign for a route is decided by IAM policies; an access token does not count.
+pub fn require_signature(request: &Request) -> Result<(), Problem> {
+    let signed = request
+        .request_context_ref()
+        .and_then(|context| context.authorizer())
+        .and_then(|authorizer| authorizer.iam.as_ref())
+        .and_then(|iam| iam.user_arn.as_deref());
+    match signed {
+        Some(arn) if !arn.is_empty() => Ok(()),
+        _ => Err(Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", "Authentication is required")
+            .detail("Sign the request (AWS Signature Version 4).")),
+    }
+}
+
 impl Caller {
     /// 403 `forbidden` unless the caller is in `group`.
     pub fn require_group(&self, group: &str) -> Result<(), Problem> {
@@ -127,6 +142,26 @@ mod tests {
             assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
             assert_eq!(response.headers()["www-authenticate"], "Bearer");
         }
+    }
+
+    #[test]
+    fn a_service_is_known_by_its_signature_alone() {
+        let authorized = |authorizer: serde_json::Value| {
+            let request =
+                fixtures::request(|event| event["requestContext"]["authorizer"] = authorizer.clone());
+            slug(require_signature(&request))
+        };
+        let role = "arn:aws:sts::123456789012:assumed-role/order-service/session";
+        assert_eq!(authorized(json!({ "iam": { "userArn": role } })), Ok(()));
+        for other in [
+            json!({}),
+            json!({ "iam": {} }),
+            json!({ "iam": { "userArn": "" } }),
+            json!({ "jwt": { "claims": { "sub": "ann" }, "scopes": null } }),
+        ] {
+            assert_eq!(authorized(other), Err("unauthenticated"));
+        }
+        assert_eq!(slug(require_signature(&Request::default())), Err("unauthenticated"));
     }
 
     #[test]

@@ -28,7 +28,7 @@ mod respond;
 mod fixtures;
 
 pub use body::{MAX_BODY_BYTES, json_body};
-pub use caller::{Caller, caller, unauthenticated};
+pub use caller::{Caller, caller, require_signature, unauthenticated};
 pub use entity_tag::{ETag, if_match};
 pub use lambda_http::{
     Body, Request, Response,

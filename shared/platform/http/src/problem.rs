@@ -7,7 +7,7 @@ use lambda_http::{
         header::{RETRY_AFTER, WWW_AUTHENTICATE},
     },
 };
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::respond;
@@ -128,6 +128,17 @@ impl Problem {
 
     /// The response. It is never cached.
     pub fn into_response(self) -> Response<Body> {
+        // Text keys and values that are JSON already: this cannot fail, and if it did the status would still stand.
+        let body = serde_json::to_string(&self).map_or(Body::Empty, Body::Text);
+        let mut response = respond::respond(self.status, "application/problem+json", body);
+        response.headers_mut().extend(self.particulars.headers);
+        response
+    }
+}
+
+/// The document alone: a problem that is kept for later, or part of another answer.
+impl Serialize for Problem {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let document = Document {
             r#type: [PROBLEM_TYPE_PREFIX, self.slug].concat(),
             title: self.title,
@@ -136,11 +147,7 @@ impl Problem {
             errors: &self.particulars.fields,
             members: &self.particulars.members,
         };
-        // Text keys and values that are JSON already: this cannot fail, and if it did the status would still stand.
-        let body = serde_json::to_string(&document).map_or(Body::Empty, Body::Text);
-        let mut response = respond::respond(self.status, "application/problem+json", body);
-        response.headers_mut().extend(self.particulars.headers);
-        response
+        document.serialize(serializer)
     }
 }
 
@@ -214,6 +221,12 @@ mod tests {
             }
             "#);
         });
+    }
+
+    #[test]
+    fn a_problem_that_is_part_of_another_answer_is_the_same_document() {
+        let problem = sold_out().with("templateId", "01J00000000000000000000000").retry_after(1);
+        assert_eq!(serde_json::to_value(&problem).unwrap(), body_of(&problem.into_response()));
     }
 
     #[test]

@@ -1,6 +1,11 @@
-//! Runs a handler as a Lambda function behind an HTTP API: each invocation in its span, one closing log line with
-//! status and duration, metrics flushed.
+//! Runs a handler as a Lambda function: each invocation in its span, one closing log line with its duration, metrics
+//! flushed.
+//!
+//! - [`run`]: behind an HTTP API;
+//! - [`run_event`]: for the messages of a queue or the changes of a table (`platform-batch`);
+//! - [`run_schedule`]: by the clock.
 
+mod event;
 mod world;
 
 use std::convert::Infallible;
@@ -9,10 +14,12 @@ use lambda_http::{RequestExt, service_fn};
 use platform_http::{Body, Request, Response, route_key};
 use platform_telemetry::{Invocation, Stopwatch, observe};
 
+pub use event::{run_event, run_schedule};
 pub use lambda_http::Error;
+pub use platform_telemetry::Trigger;
 pub use world::{now, random};
 
-/// Serves invocations until the execution environment ends.
+/// Serves requests until the execution environment ends.
 ///
 /// A panic of the handler fails its invocation alone: the runtime catches it, and API Gateway answers 500.
 pub async fn run<F>(handler: impl Fn(Request) -> F + Send + Sync + Clone + 'static) -> Result<(), Error>
@@ -30,8 +37,11 @@ where
     let request_id = context.map(|context| context.request_id.clone()).unwrap_or_default();
     let trace_id = context.and_then(|context| context.xray_trace_id.clone());
     let route = route_key(&request).to_owned();
-    let invocation =
-        Invocation { request_id: &request_id, route: &route, xray_trace_id: trace_id.as_deref() };
+    let invocation = Invocation {
+        request_id: &request_id,
+        trigger: Trigger::Http(&route),
+        xray_trace_id: trace_id.as_deref(),
+    };
     observe(invocation, async {
         let watch = Stopwatch::start();
         let response = handler(request).await?;

@@ -15,14 +15,14 @@
 //! use std::convert::Infallible;
 //!
 //! use platform_config::Env;
-//! use platform_telemetry::{Chain, Invocation, Stopwatch, init, observe};
+//! use platform_telemetry::{Chain, Invocation, Stopwatch, Trigger, init, observe};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), platform_telemetry::InitError> {
 //! init("claim-coupon", &Env::process())?; // once, first thing in main
 //!
-//! let invocation =
-//!     Invocation { request_id: "8e03978e", route: "POST /v1/claims", xray_trace_id: None };
+//! let trigger = Trigger::Http("POST /v1/claims");
+//! let invocation = Invocation { request_id: "8e03978e", trigger, xray_trace_id: None };
 //! let answer: Result<u16, Infallible> = observe(invocation, async {
 //!     let watch = Stopwatch::start();
 //!     let answer = Ok(201);
@@ -45,5 +45,5 @@ mod panics;
 mod setup;
 
 pub use chain::{Chain, MAX_CHAIN_BYTES};
-pub use invocation::{Invocation, Stopwatch, observe};
+pub use invocation::{Invocation, Stopwatch, Trigger, observe};
 pub use setup::{InitError, init};

@@ -8,7 +8,7 @@ use std::{
 };
 
 use platform_config::Env;
-use platform_telemetry::{InitError, Invocation, init, observe};
+use platform_telemetry::{InitError, Invocation, Trigger, init, observe};
 use serde_json::{Value, json};
 
 /// The JSON lines that `child`, a test of this file, writes.
@@ -37,12 +37,11 @@ async fn work(name: &str) {
 async fn two_invocations() {
     init("claim-coupon", &Env::from_pairs([("METRICS_NAMESPACE", "Test")])).unwrap();
     tracing::info!("starting");
-    let first =
-        Invocation { request_id: "r-1", route: "POST /v1/things/{id}", xray_trace_id: Some("Root=1-x") };
-    observe(first, work("first")).await;
-    observe(Invocation { request_id: "r-2", route: "things-queue", xray_trace_id: None }, work("second"))
-        .await;
-    observe(Invocation { request_id: "r-3", route: "things-queue", xray_trace_id: None }, async {}).await;
+    let of = |request_id, trigger, xray_trace_id| Invocation { request_id, trigger, xray_trace_id };
+    let request = Trigger::Http("POST /v1/things/{id}");
+    observe(of("r-1", request, Some("Root=1-x")), work("first")).await;
+    observe(of("r-2", Trigger::PubSub, None), work("second")).await;
+    observe(of("r-3", Trigger::PubSub, None), async {}).await;
 }
 
 #[test]
@@ -55,8 +54,11 @@ fn each_line_tells_which_invocation_it_belongs_to() {
     assert_eq!(first["http.request.method"], "POST");
     assert_eq!(first["http.route"], "/v1/things/{id}");
     assert_eq!(first["xray.trace_id"], "Root=1-x");
+    assert_eq!(first.get("faas.trigger"), None);
     assert_eq!((&second["step"], &second["faas.invocation_id"]), (&json!("second"), &json!("r-2")));
+    assert_eq!(second["faas.trigger"], "pubsub");
     assert_eq!(second.get("http.request.method"), None);
+    assert_eq!(second.get("http.route"), None);
     assert_eq!(second.get("xray.trace_id"), None);
 }
 
@@ -103,7 +105,8 @@ fn a_panic_is_a_line_like_any_other() {
 #[ignore = "a child"]
 async fn quiet() {
     init("claim-coupon", &Env::from_pairs([("RUST_LOG", "error")])).unwrap();
-    let invocation = Invocation { request_id: "r-1", route: "POST /v1/things", xray_trace_id: None };
+    let trigger = Trigger::Http("POST /v1/things");
+    let invocation = Invocation { request_id: "r-1", trigger, xray_trace_id: None };
     observe(invocation, async {
         tracing::info!("unseen");
         tracing::error!("seen");

@@ -10,7 +10,8 @@ use std::{
 };
 
 use domain_coupon::{
-    ClaimStore, Coupon, Issue, RefillStore, Shard, Stock, StoreError, Template, TemplateStore,
+    BatchClaimStore, BatchIssue, ClaimStore, CodeUse, Coupon, Issue, RefillStore, Shard, Stock, StoreError,
+    Template, TemplateStore,
 };
 use domain_ids::{CouponId, GuestId, TemplateId};
 use jiff::Timestamp;
@@ -137,7 +138,12 @@ impl ClaimStore for Model {
         .await
     }
 
-    async fn issue(&self, coupon: &Coupon, shard: Option<Shard>) -> Result<Issue, StoreError> {
+    async fn issue(
+        &self,
+        coupon: &Coupon,
+        shard: Option<Shard>,
+        _: Option<CodeUse>,
+    ) -> Result<Issue, StoreError> {
         self.step(|state| {
             if state.strikes(|faults| faults.conflicts) {
                 return Issue::Conflict;
@@ -180,6 +186,35 @@ impl ClaimStore for Model {
     }
 
     async fn wait(&self, _: Duration) {}
+}
+
+impl BatchClaimStore for Model {
+    async fn issue_batch(
+        &self,
+        coupons: &[Coupon],
+        shard: Shard,
+        capacity: u32,
+    ) -> Result<BatchIssue, StoreError> {
+        self.step(|state| {
+            if state.strikes(|faults| faults.conflicts) {
+                return BatchIssue::Conflict;
+            }
+            let taken = |(_, coupon): &(usize, &Coupon)| state.coupons.contains_key(&coupon.id);
+            let held: Vec<usize> = coupons.iter().enumerate().filter(taken).map(|(at, _)| at).collect();
+            if !held.is_empty() {
+                return BatchIssue::Held(held);
+            }
+            let wanted = u32::try_from(coupons.len()).unwrap();
+            let item = state.shards.get_mut(&shard.0).unwrap();
+            if item.capacity < capacity || item.issued + wanted > capacity {
+                return BatchIssue::ShardShort;
+            }
+            item.issued += wanted;
+            state.coupons.extend(coupons.iter().map(|coupon| (coupon.id, coupon.clone())));
+            BatchIssue::Issued
+        })
+        .await
+    }
 }
 
 type Running<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;

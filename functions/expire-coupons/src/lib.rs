@@ -1,0 +1,3 @@
+//! Records that coupons have expired.
+
+pub mod handler;

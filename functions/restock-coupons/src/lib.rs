@@ -1,0 +1,3 @@
+//! Puts coupons that came back on sale again.
+
+pub mod handler;
