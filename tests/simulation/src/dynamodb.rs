@@ -16,4 +16,4 @@ mod bucket;
 mod table;
 
 pub use bucket::{READ_UNITS_PER_SECOND, WRITE_UNITS_PER_SECOND};
-pub use table::{Draw, Put, Raise, Table, Transaction, Work};
+pub use table::{Draw, End, Put, Raise, Table, Transaction, Work};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::study::{CONFLICTS_MAX, Capacity, Study, mean_per_shard};
+use crate::study::{BIG_QUEUED_SALE, CONFLICTS_MAX, Capacity, Study, mean_per_shard};
 
 /// One goal, and whether it is met.
 #[derive(Debug, Serialize)]
@@ -74,7 +74,29 @@ pub fn goals(study: &Study) -> Vec<Goal> {
             0.1,
             sold().map(|outcome| outcome.refused_share).fold(0.0, f64::max),
         ),
+        share(
+            "200,000 queued claims/s, ten together on 2,048 shards: conflicts",
+            CONFLICTS_MAX,
+            study.queued.conflict_share,
+        ),
+        share(
+            "200,000 queued claims/s: short of that rate",
+            0.0,
+            (1.0 - study.queued.claims_per_second / f64::from(BIG_QUEUED_SALE)).max(0.0),
+        ),
+        share("200,000 queued claims/s: tried again later", 0.001, study.queued.refused_share),
+        Goal {
+            what: "a quiet sale beside a crowd, fair queue: ms for 99 % of its claims",
+            at_most: Figure::Count(1_000),
+            figure: Figure::Count(quiet_p99_ms(study)),
+        },
     ]
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some milliseconds")]
+fn quiet_p99_ms(study: &Study) -> u32 {
+    let fair = study.side_by_side.iter().filter(|sales| sales.fair);
+    fair.map(|sales| sales.quiet.latency.p99_ms.ceil() as u32).max().unwrap_or(u32::MAX)
 }
 
 /// How far what a shard is good for strays from its mean.

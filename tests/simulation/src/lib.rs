@@ -12,6 +12,7 @@ pub mod executor;
 pub mod fleet;
 pub mod goals;
 pub mod outcome;
+mod queue;
 pub mod report;
 pub mod sale;
 pub mod scenario;
@@ -22,5 +23,5 @@ pub mod transaction;
 pub mod world;
 
 pub use outcome::Outcome;
-pub use sale::run;
+pub use sale::{run, run_together};
 pub use scenario::Scenario;

@@ -17,7 +17,7 @@ use simulation::{
     charts::{self, Svg},
     goals::{Goal, goals},
     report::{self, figure},
-    scenario::{ENDLESS, as_millis},
+    scenario::{ENDLESS, Queue, as_millis},
     study::{self, BIG_SALE, Runner, Study},
 };
 
@@ -41,7 +41,8 @@ Examples:
   cargo xtask simulate claim --rate 5000                          a steady load, shards by the rule
   cargo xtask simulate claim --rate 5000 --shards 64 --hold-ms 10
   cargo xtask simulate claim --rate 5000 --sweep --charts charts  the same on 1, 2, 4, … 2,048 shards
-  cargo xtask simulate claim --rate 5000 --stock 20000            a sale to its end")]
+  cargo xtask simulate claim --rate 5000 --stock 20000            a sale to its end
+  cargo xtask simulate claim --rate 200000 --queued               through the queue, ten claims a transaction")]
     Claim(Claim),
 }
 
@@ -59,6 +60,9 @@ struct Claim {
     /// Milliseconds a transaction holds its items [default: 8]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     hold_ms: Option<u64>,
+    /// Claims wait in a queue, and are served ten with one transaction
+    #[arg(long)]
+    queued: bool,
     /// Seconds during which guests arrive [default: 2.5; with --stock until 4 s after the last coupon]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     duration_s: Option<u64>,
@@ -75,7 +79,7 @@ struct Claim {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Write the standard set's document to this file, as Markdown
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["rate", "shards", "stock", "hold_ms", "duration_s", "sweep"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["rate", "shards", "stock", "hold_ms", "duration_s", "queued", "sweep"])]
     report: Option<PathBuf>,
 }
 
@@ -109,7 +113,8 @@ impl Claim {
             || self.shards.is_some()
             || self.stock.is_some()
             || self.hold_ms.is_some()
-            || self.duration_s.is_some();
+            || self.duration_s.is_some()
+            || self.queued;
         !scenario && !self.sweep
     }
 
@@ -124,6 +129,7 @@ impl Claim {
             None => Scenario::steady(rate, shards),
         };
         scenario.seed = self.seed;
+        scenario.queue = self.queued.then_some(Queue::LARGEST);
         if let Some(hold_ms) = self.hold_ms {
             scenario.hold = Duration::from_millis(hold_ms);
         }

@@ -7,7 +7,7 @@ use indicatif::{HumanCount, HumanFloatCount};
 use crate::{
     goals::Goal,
     outcome::Outcome,
-    study::{CONFLICTS_MAX, Capacity, Study, mean_per_shard},
+    study::{CONFLICTS_MAX, Capacity, SideBySide, Study, mean_per_shard},
 };
 
 /// The files of the figures, as the document links them.
@@ -45,7 +45,8 @@ Guests arrive at random (Poisson), without end unless a stock is given, and do n
 seed gives the same figures.
 
 Left out, each to our favour in reality: burst capacity, the splitting of busy partitions. Left out, not in our favour:
-starting execution environments (they are assumed to be there, with an empty memory), the time outside the function.
+starting execution environments (they are assumed to be there, with an empty memory), the time outside the function, the
+index by expiry (1 write unit a coupon more, on partitions of its own).
 
 ## How many shards
 
@@ -105,6 +106,25 @@ A sale in which one guest in twenty clicks twice and two writes in a thousand lo
 {faulty}
 
 What follows from it: [decision 3](../decisions/0003-one-transaction-or-tickets.md).
+
+## Through the queue
+
+With `issueMode` `queued` claims wait in a queue and are served up to ten with one transaction, which holds the shard once for
+all of them. Messages are collected until there are ten, for a second at most; {environments} environments have ten
+transactions each under way. Times are from the guest's arrival to the outcome written, and units include the 1 of the outcome.
+
+{queued_rate} claims/s offered, for two seconds, on {queued_shards} shards:
+
+{queued}
+
+{together_rate} claims/s, by the claims in one transaction:
+
+{by_together}
+
+Two sales behind one queue whose {few_environments} environments are too few for the first. In a fair queue (message groups)
+they take turns; otherwise who came first is first:
+
+{side_by_side}
 ",
         goals = goals_table(goals),
         rate = HumanCount(study.by_rule.scenario.rate.into()),
@@ -124,6 +144,15 @@ What follows from it: [decision 3](../decisions/0003-one-transaction-or-tickets.
         sales = sales_table(&study.sales),
         tickets = steady_table(&study.tickets),
         faulty = faulty_table(&study.faulty),
+        environments = study.queued.environments,
+        queued_rate = HumanCount(study.queued.scenario.rate.into()),
+        queued_shards = HumanCount(study.queued.shards.into()),
+        queued = steady_table(std::slice::from_ref(&study.queued)),
+        together_rate =
+            HumanCount(study.by_together.first().map_or(0, |outcome| outcome.scenario.rate).into()),
+        by_together = together_table(&study.by_together),
+        few_environments = study.side_by_side.first().map_or(0, |sales| sales.crowd.environments),
+        side_by_side = side_by_side_table(&study.side_by_side),
     )
 }
 
@@ -262,6 +291,40 @@ fn hold_table(outcomes: &[(Outcome, Capacity)]) -> String {
         ]
     });
     table(header, rows)
+}
+
+fn together_table(outcomes: &[Outcome]) -> String {
+    let header =
+        ["together", "claims/s", "conflicts", "tried again", "p50 ms", "p99 ms", "write units a coupon"];
+    let rows = outcomes.iter().map(|outcome| {
+        [
+            outcome.scenario.queue.map_or(0, |queue| queue.together).to_string(),
+            whole(outcome.claims_per_second),
+            percent(outcome.conflict_share),
+            percent(outcome.refused_share),
+            millis(outcome.latency.p50_ms),
+            millis(outcome.latency.p99_ms),
+            format!("{:.2}", outcome.write_units_per_coupon),
+        ]
+    });
+    table(header, rows)
+}
+
+fn side_by_side_table(sales: &[SideBySide]) -> String {
+    let rows = sales.iter().flat_map(|both| {
+        let queue = if both.fair { "fair" } else { "first come" };
+        [("crowd", &both.crowd), ("quiet", &both.quiet)].map(|(name, outcome)| {
+            [
+                queue.to_owned(),
+                name.to_owned(),
+                count(outcome.scenario.rate),
+                millis(outcome.latency.p50_ms),
+                millis(outcome.latency.p99_ms),
+                millis(outcome.latency.max_ms),
+            ]
+        })
+    });
+    table(["queue", "sale", "claims/s", "p50 ms", "p99 ms", "max ms"], rows)
 }
 
 fn warm_throughput_table(outcomes: &[Outcome]) -> String {

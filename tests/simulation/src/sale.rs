@@ -3,8 +3,9 @@
 use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
 use domain_coupon::{
-    Benefit, ClaimCoupon, ClaimError, ClaimKey, Claimed, CouponCode, IssueType, LimitedStock, NewTemplate,
-    Stock, StoreError, Template, TemplateChange, Threshold, change_template, claim,
+    Benefit, ClaimCoupon, ClaimError, ClaimKey, Claimed, CouponCode, IssueMode, IssueType, LimitedStock,
+    NewTemplate, Source, Stock, StoreError, Template, TemplateChange, Threshold, Usage, change_template,
+    claim, claim_batch,
 };
 use domain_ids::{GuestId, TemplateId};
 use domain_money::Fen;
@@ -14,9 +15,10 @@ use crate::{
     chance::Chance,
     dynamodb::Table,
     executor::{Clock, Executor, Spawner},
-    fleet::Fleet,
+    fleet::{Environment, Fleet},
     outcome::{Answers, Latency, Outcome, Sample, StockEnd, share},
-    scenario::{Issuing, Scenario, as_millis},
+    queue::{Line, Message},
+    scenario::{Issuing, Queue, Scenario, as_millis},
     store::{Protocol, Store},
     ticket::Tickets,
     world::{SALE_STARTS, World},
@@ -34,13 +36,44 @@ const SAMPLED_EVERY: Duration = Duration::from_millis(50);
 /// Between two sweeps for lost tickets.
 const SWEPT_EVERY: Duration = Duration::from_secs(1);
 
+/// Guests that arrive at once where they are put into a queue, which levels it out.
+const ARRIVE_TOGETHER: u32 = 10;
+
 /// Runs `scenario` to its end: until every guest has an answer.
 ///
 /// # Panics
 /// If the scenario is not a sale the domain would publish.
 pub fn run(scenario: &Scenario) -> Outcome {
     let executor = Executor::default();
+    let line = scenario.queue.map(|queue| Rc::new(Line::new(queue, executor.clock())));
+    let sale = start(scenario, &executor, line.as_ref());
+    if let Some(line) = line {
+        line.work_off(&executor.spawner());
+    }
+    executor.run();
+    sale.outcome()
+}
+
+/// Runs several sales behind one queue to their end.
+///
+/// # Panics
+/// If a scenario is not a sale the domain would publish.
+pub fn run_together(scenarios: &[Scenario], queue: Queue) -> Vec<Outcome> {
+    let executor = Executor::default();
+    let line = Rc::new(Line::new(queue, executor.clock()));
+    let sales: Vec<Rc<Sale>> =
+        scenarios.iter().map(|scenario| start(scenario, &executor, Some(&line))).collect();
+    line.work_off(&executor.spawner());
+    executor.run();
+    sales.iter().map(|sale| sale.outcome()).collect()
+}
+
+fn start(scenario: &Scenario, executor: &Executor, line: Option<&Rc<Line>>) -> Rc<Sale> {
     let sale = Rc::new(Sale::new(scenario.clone(), executor.clock(), executor.spawner()));
+    if let Some(line) = line {
+        let group = line.open_for(sale.clone());
+        sale.line.replace(Some((Rc::clone(line), group)));
+    }
     sale.spawner.spawn(sale.clone().let_guests_arrive());
     if scenario.has_end() {
         sale.spawner.spawn(sale.clone().watch());
@@ -54,12 +87,13 @@ pub fn run(scenario: &Scenario) -> Outcome {
     if scenario.warm_up > Duration::ZERO {
         sale.spawner.spawn(sale.clone().warm_up());
     }
-    executor.run();
-    sale.outcome()
+    sale
 }
 
-struct Sale {
+pub(crate) struct Sale {
     scenario: Scenario,
+    /// The queue that its guests wait in, and their group there.
+    line: RefCell<Option<(Rc<Line>, usize)>>,
     template: TemplateId,
     store: Store,
     fleet: Fleet,
@@ -93,6 +127,7 @@ impl Sale {
         };
         Self {
             scenario,
+            line: RefCell::default(),
             template: id,
             store: Store { world: Arc::new(world), protocol },
             fleet: Fleet::default(),
@@ -103,25 +138,32 @@ impl Sale {
     }
 
     async fn let_guests_arrive(self: Rc<Self>) {
-        let rate = f64::from(self.scenario.rate);
-        for number in 0_u32.. {
+        let at_once = if self.scenario.queue.is_some() { ARRIVE_TOGETHER } else { 1 };
+        let rate = f64::from(self.scenario.rate) / f64::from(at_once);
+        for first in (0_u32..).step_by(at_once as usize) {
             let gap = self.random(|chance| chance.gap(rate));
             self.clock.sleep(gap).await;
             if self.clock.now() >= self.scenario.duration {
                 break;
             }
-            let Ok(guest) = format!("guest-{number:010}").parse::<GuestId>() else { break };
-            if self.random(|chance| chance.happens(self.scenario.repeats)) {
-                let delay = self.random(|chance| chance.up_to(SECOND_CLICK_WITHIN));
-                self.admit(guest.clone(), delay);
+            for number in first..first.saturating_add(at_once) {
+                let Ok(guest) = format!("guest-{number:010}").parse::<GuestId>() else { break };
+                if self.random(|chance| chance.happens(self.scenario.repeats)) {
+                    let delay = self.random(|chance| chance.up_to(SECOND_CLICK_WITHIN));
+                    self.admit(guest.clone(), delay);
+                }
+                self.admit(guest, Duration::ZERO);
             }
-            self.admit(guest, Duration::ZERO);
         }
         self.progress.borrow_mut().doors_closed = true;
     }
 
     fn admit(self: &Rc<Self>, guest: GuestId, after: Duration) {
         self.progress.borrow_mut().present += 1;
+        let came_at = self.clock.now() + after;
+        if self.enqueue(Message { guest: guest.clone(), came_at, tries: 0 }) {
+            return;
+        }
         let sale = self.clone();
         self.spawner.spawn(async move {
             sale.clock.sleep(after).await;
@@ -130,18 +172,42 @@ impl Sale {
         });
     }
 
+    /// Whether there is a queue to wait in.
+    fn enqueue(&self, message: Message) -> bool {
+        let line = self.line.borrow();
+        let Some((line, group)) = line.as_ref() else { return false };
+        line.push(*group, message);
+        true
+    }
+
+    /// Claims for several guests with one transaction, and writes down what came of each.
+    pub(crate) async fn serve_together(self: Rc<Self>, environment: &Environment, batch: Vec<Message>) {
+        let commands: Vec<ClaimCoupon> =
+            batch.iter().map(|message| self.command(&message.guest, Source::Queue)).collect();
+        let answers = claim_batch(&self.store, &environment.memory, &commands).await;
+        let written = self.store.world.request(|table, now| {
+            batch.iter().map(|message| table.write_outcome(now, &message.guest)).collect::<Vec<bool>>()
+        });
+        let written = written.await;
+        for ((message, answer), written) in batch.into_iter().zip(answers).zip(written) {
+            let tries = message.tries + 1;
+            let settled = self.note(message.came_at, &answer) == Next::Leave && written;
+            if settled || tries >= self.scenario.tries {
+                self.progress.borrow_mut().present -= 1;
+            } else {
+                let sale = self.clone();
+                self.spawner.spawn(async move {
+                    sale.come_back_later().await;
+                    sale.enqueue(Message { tries, ..message });
+                });
+            }
+        }
+    }
+
     /// Claims, and claims again as long as the answer leaves hope.
     async fn serve(&self, guest: GuestId) {
-        let key = ClaimKey::new(&guest, self.template, "one sale, one coupon");
         for _ in 0..self.scenario.tries {
-            let command = ClaimCoupon {
-                guest: guest.clone(),
-                template: self.template,
-                key: Some(key),
-                code: CouponCode::from_random(u128::from(self.random(Chance::number))),
-                at: self.store.world.timestamp(),
-                seed: self.random(Chance::number),
-            };
+            let command = self.command(&guest, Source::Claim);
             let came_at = self.clock.now();
             let environment = self.fleet.take();
             let answer = claim(&self.store, &environment.memory, &command).await;
@@ -149,9 +215,27 @@ impl Sale {
             if self.note(came_at, &answer) == Next::Leave {
                 return;
             }
-            let pause = COMES_BACK_AFTER + self.random(|chance| chance.up_to(COMES_BACK_AFTER / 2));
-            self.clock.sleep(pause).await;
+            self.come_back_later().await;
         }
+    }
+
+    fn command(&self, guest: &GuestId, source: Source) -> ClaimCoupon {
+        ClaimCoupon {
+            guest: guest.clone(),
+            template: self.template,
+            source,
+            campaign: None,
+            exchange: None,
+            key: Some(ClaimKey::new(guest, self.template, "one sale, one coupon")),
+            code: CouponCode::from_random(u128::from(self.random(Chance::number))),
+            at: self.store.world.timestamp(),
+            seed: self.random(Chance::number),
+        }
+    }
+
+    async fn come_back_later(&self) {
+        let pause = COMES_BACK_AFTER + self.random(|chance| chance.up_to(COMES_BACK_AFTER / 2));
+        self.clock.sleep(pause).await;
     }
 
     fn note(&self, came_at: Duration, answer: &Result<Claimed, ClaimError>) -> Next {
@@ -191,6 +275,9 @@ impl Sale {
             Err(
                 ClaimError::TemplateNotFound
                 | ClaimError::NotClaimable
+                | ClaimError::QueueOnly
+                | ClaimError::CampaignOnly
+                | ClaimError::CodeUsed
                 | ClaimError::NotStarted(_)
                 | ClaimError::Ended(_)
                 | ClaimError::Paused(_)
@@ -248,12 +335,14 @@ impl Sale {
         }
     }
 
-    fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         let progress = self.progress.borrow();
         progress.doors_closed && progress.present == 0
     }
 
     fn outcome(&self) -> Outcome {
+        // The queue knows its sales.
+        self.line.take();
         let progress = self.progress.take();
         let table = self.store.world.table();
         let (work, until_last_unit) = (table.work(), table.work_until_last_unit());
@@ -271,7 +360,7 @@ impl Sale {
             scenario: self.scenario.clone(),
             shards: self.scenario.shard_count(),
             partitions: self.scenario.partitions(),
-            environments: self.fleet.size(),
+            environments: self.scenario.queue.map_or(self.fleet.size(), Queue::environments),
             answers,
             claims_per_second: f64::from(answers.issued) / selling.as_secs_f64(),
             conflict_share: share(work.conflicts, work.transactions),
@@ -311,12 +400,16 @@ pub(crate) fn template(scenario: &Scenario) -> Template {
         name: "满100减20".into(),
         benefit: Benefit::FullReduction { amount: Fen::new(2_000) },
         threshold: Threshold::Amount(Fen::new(10_000)),
+        usage: Usage::default(),
         total_count: Some(scenario.stock),
         per_user_limit: 1,
         valid_days: 30,
         starts_at: SALE_STARTS,
         ends_at: SALE_STARTS + SignedDuration::from_hours(24),
         issue_type: IssueType::Manual,
+        issue_mode: IssueMode::Direct,
+        auto: None,
+        restock: false,
         expected_claims_per_second: scenario.rate,
     };
     let id = TemplateId::from_parts(SALE_STARTS.as_millisecond().unsigned_abs(), 1);

@@ -13,6 +13,9 @@ pub const ENDLESS: u32 = domain_coupon::limits::TOTAL_COUNT;
 /// Write units of a claim that succeeds at once.
 pub const UNITS_PER_CLAIM: u32 = 4;
 
+/// Transactions that an environment of `claim-coupon-batch` has under way at once.
+pub const LANES_PER_ENVIRONMENT: u32 = 10;
+
 /// One run.
 #[derive(Debug, Clone, Serialize)]
 pub struct Scenario {
@@ -48,6 +51,21 @@ pub struct Scenario {
     pub top_up: Option<TopUp>,
     /// How a coupon is issued.
     pub protocol: Issuing,
+    /// The queue that claims wait in; without one, guests wait for the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<Queue>,
+}
+
+/// A queue in front of the claims, and who works it off.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Queue {
+    /// Claims of one transaction, at most.
+    pub together: u32,
+    /// Transactions under way at once.
+    pub lanes: u32,
+    /// Sales take turns, however many wait for each; otherwise who came first is first.
+    pub fair: bool,
 }
 
 /// A top-up during the sale.
@@ -70,6 +88,16 @@ pub enum Issuing {
     Ticket(Ending),
 }
 
+impl Queue {
+    /// What works off the queue of a big sale: a hundred environments of `claim-coupon-batch`.
+    pub const LARGEST: Self = Self { together: 10, lanes: 100 * LANES_PER_ENVIRONMENT, fair: true };
+
+    /// Environments that its lanes are in.
+    pub fn environments(self) -> u32 {
+        self.lanes.div_ceil(LANES_PER_ENVIRONMENT)
+    }
+}
+
 impl Scenario {
     /// A steady load on endless stock, for two counted seconds.
     pub fn steady(rate: u32, shards: Option<u16>) -> Self {
@@ -88,7 +116,13 @@ impl Scenario {
             lost_replies: 0.0,
             top_up: None,
             protocol: Issuing::Transaction,
+            queue: None,
         }
+    }
+
+    /// A steady load on endless stock, through the queue.
+    pub fn queued(rate: u32, shards: Option<u16>) -> Self {
+        Self { queue: Some(Queue::LARGEST), ..Self::steady(rate, shards) }
     }
 
     /// A sale from its first second to well after its end; guests who are asked to come back do.

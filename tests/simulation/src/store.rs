@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use domain_coupon::{
-    ClaimStore, Coupon, Issue, RefillStore, Shard, Stock, StoreError, Template, TemplateStore,
+    BatchClaimStore, BatchIssue, ClaimStore, CodeUse, Coupon, Issue, RefillStore, Shard, Stock, StoreError,
+    Template, TemplateStore,
 };
 use domain_ids::{GuestId, TemplateId};
 use jiff::Timestamp;
@@ -70,7 +71,12 @@ impl ClaimStore for Store {
         self.read(|table, now| table.read_held(now, guest)).await
     }
 
-    async fn issue(&self, coupon: &Coupon, shard: Option<Shard>) -> Result<Issue, StoreError> {
+    async fn issue(
+        &self,
+        coupon: &Coupon,
+        shard: Option<Shard>,
+        _: Option<CodeUse>,
+    ) -> Result<Issue, StoreError> {
         let shard = shard.ok_or_else(|| StoreError::Corrupt("the model has no unlimited stock".into()))?;
         match &self.protocol {
             Protocol::Transaction => transaction::issue(&self.world, coupon, shard).await,
@@ -100,6 +106,17 @@ impl ClaimStore for Store {
 
     async fn wait(&self, delay: Duration) {
         self.world.clock.sleep(delay).await;
+    }
+}
+
+impl BatchClaimStore for Store {
+    async fn issue_batch(
+        &self,
+        coupons: &[Coupon],
+        shard: Shard,
+        capacity: u32,
+    ) -> Result<BatchIssue, StoreError> {
+        transaction::issue_batch(&self.world, coupons, shard, capacity).await
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::{
     outcome::Outcome,
     sale,
-    scenario::{Issuing, Scenario, TopUp},
+    scenario::{Issuing, LANES_PER_ENVIRONMENT, Queue, Scenario, TopUp},
     ticket::{Ending, LOST_AFTER},
 };
 
@@ -18,11 +18,23 @@ pub const CONFLICTS_MAX: f64 = 0.20;
 /// The rate of the biggest sale the direct path is built for, in claims per second.
 pub const BIG_SALE: u32 = 25_000;
 
+/// The rate of the biggest sale that the queue is built for, in claims per second.
+pub const BIG_QUEUED_SALE: u32 = 200_000;
+
+/// Claims per second of a sale that the queue is too small for, and of a quiet one beside it.
+const CROWD: u32 = 20_000;
+const QUIET: u32 = 500;
+
 /// Loads at which a number of shards is measured, in percent of the time a shard is held.
 const LOADS_PERCENT: [u32; 5] = [8, 12, 16, 20, 24];
 
 /// Claims counted at least where a share is read off.
 const CLAIMS_COUNTED: u32 = 20_000;
+
+/// Claims in one transaction.
+const TOGETHER: [u32; 4] = [1, 2, 5, 10];
+
+const FAIRNESS: [bool; 2] = [true, false];
 
 /// All runs of the standard set.
 #[derive(Debug, Serialize)]
@@ -46,6 +58,24 @@ pub struct Study {
     pub tickets: Vec<Outcome>,
     /// One sale with repeats and lost replies, by each protocol.
     pub faulty: Vec<(&'static str, Outcome)>,
+    /// 200,000 queued claims a second on the most shards there are.
+    pub queued: Outcome,
+    /// 100,000 queued claims a second, with 1 to 10 of them in one transaction.
+    pub by_together: Vec<Outcome>,
+    /// A crowd and a quiet sale behind one queue that is too small for the crowd.
+    pub side_by_side: Vec<SideBySide>,
+}
+
+/// Two sales behind one queue.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SideBySide {
+    /// Whether the sales take turns.
+    pub fair: bool,
+    /// The sale that everybody wants.
+    pub crowd: Outcome,
+    /// The other.
+    pub quiet: Outcome,
 }
 
 /// What a number of shards is good for.
@@ -144,14 +174,35 @@ impl<P: FnMut()> Runner<P> {
                 .map(|scenario| self.run(&scenario))
                 .into(),
             faulty: faulty().map(|(name, scenario)| (name, self.run(&scenario))).into(),
+            queued: self.run(&Scenario::queued(BIG_QUEUED_SALE, None)),
+            by_together: TOGETHER
+                .map(|together| Queue { together, ..Queue::LARGEST })
+                .map(|queue| Scenario { queue: Some(queue), ..Scenario::queued(BIG_QUEUED_SALE / 2, None) })
+                .map(|scenario| self.run(&scenario))
+                .into(),
+            side_by_side: FAIRNESS.into_iter().filter_map(|fair| self.side_by_side(fair)).collect(),
         }
+    }
+
+    fn side_by_side(&mut self, fair: bool) -> Option<SideBySide> {
+        // One environment is good for about 6,000 claims a second.
+        let queue = Queue { lanes: 2 * LANES_PER_ENVIRONMENT, fair, ..Queue::LARGEST };
+        let sale = |rate| {
+            let scenario = Scenario { queue: Some(queue), ..Scenario::queued(rate, None) };
+            Scenario { seed: self.seed, ..scenario }
+        };
+        let outcomes = sale::run_together(&[sale(CROWD), sale(QUIET)], queue);
+        (self.progress)();
+        let [crowd, quiet] = outcomes.try_into().ok()?;
+        Some(SideBySide { fair, crowd, quiet })
     }
 }
 
 /// How many runs [`Runner::study`] makes.
 pub fn runs() -> usize {
     let capacities = (powers_of_two().count() + 4) * LOADS_PERCENT.len();
-    1 + runs_by_shards() + 1 + capacities + 4 + 4 + sales().len() + 4 + faulty().len()
+    let queued = 1 + TOGETHER.len() + FAIRNESS.len();
+    1 + runs_by_shards() + 1 + capacities + 4 + 4 + sales().len() + 4 + faulty().len() + queued
 }
 
 /// How many runs [`Runner::by_shards`] makes.
@@ -164,7 +215,7 @@ fn powers_of_two() -> impl Iterator<Item = u16> {
 }
 
 /// Whole sales to their end, and what is special about each.
-fn sales() -> [(&'static str, Scenario); 5] {
+fn sales() -> [(&'static str, Scenario); 6] {
     let top_up = TopUp { at: Duration::from_secs(3), total: 6_000 };
     [
         ("a big sale", Scenario::sale(BIG_SALE, None, 100_000)),
@@ -178,6 +229,10 @@ fn sales() -> [(&'static str, Scenario); 5] {
                 duration: Duration::from_secs(12),
                 ..Scenario::sale(1_000, None, 4_000)
             },
+        ),
+        (
+            "a big sale through the queue",
+            Scenario { queue: Some(Queue::LARGEST), ..Scenario::sale(2 * BIG_SALE, None, 100_000) },
         ),
     ]
 }

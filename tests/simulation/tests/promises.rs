@@ -1,11 +1,12 @@
 //! The promises of a sale, kept by the domain's own code under the model's conflicts, throttling and lost replies.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 use std::time::Duration;
 
 use proptest::prelude::*;
 use simulation::{
-    Outcome, Scenario, run,
-    scenario::{Issuing, TopUp},
+    Outcome, Scenario, run, run_together,
+    scenario::{Issuing, Queue, TopUp},
     ticket::Ending,
 };
 
@@ -35,6 +36,24 @@ proptest! {
         let outcome = run(&Scenario { hold, ..short_sale(seed, shards, stock, rate) });
         prop_assert_eq!(outcome.stock.issued, stock.min(guests(&outcome)));
         prop_assert_eq!(outcome.stock.issued, outcome.answers.issued);
+        prop_assert_eq!(outcome.stock.taken, outcome.stock.issued);
+        prop_assert_eq!(outcome.answers.sold_out_too_early, 0);
+        prop_assert_eq!(outcome.answers.unexpected, 0);
+    }
+
+    /// The same through the queue, however many are served with one transaction, with second clicks and lost replies.
+    #[test]
+    fn exactly_the_stock_is_issued_through_the_queue(
+        seed: u64,
+        shards in 1_u16..=64,
+        stock in 1_u32..1_500,
+        together in 1_u32..=10,
+        lanes in 1_u32..=40,
+    ) {
+        let queue = Queue { together, lanes, fair: true };
+        let faults = Scenario { repeats: 0.2, lost_replies: 0.02, ..short_sale(seed, shards, stock, 1_000) };
+        let outcome = run(&Scenario { queue: Some(queue), ..faults });
+        prop_assert!(outcome.answers.sold_out == 0 || outcome.stock.left_over == 0);
         prop_assert_eq!(outcome.stock.taken, outcome.stock.issued);
         prop_assert_eq!(outcome.answers.sold_out_too_early, 0);
         prop_assert_eq!(outcome.answers.unexpected, 0);
@@ -79,6 +98,32 @@ fn the_goals_hold_at_a_small_scale() {
     assert!(by_rule.refused_share < 0.001, "{}", by_rule.refused_share);
     let small = steady(1_000, Some(64));
     assert!(small.conflict_share <= 0.15, "{}", small.conflict_share);
+}
+
+#[test]
+fn ten_claims_together_bring_ten_times_as_many_through() {
+    let queued = |together, shards| {
+        let queue = Queue { together, lanes: 100, fair: true };
+        run(&Scenario { queue: Some(queue), ..Scenario::queued(4_000, Some(shards)) })
+    };
+    let together = queued(10, 20);
+    assert!(together.claims_per_second > 3_900.0, "{}", together.claims_per_second);
+    assert!(together.conflict_share <= 0.20, "{}", together.conflict_share);
+    assert!(together.write_units_per_coupon < 3.8, "{}", together.write_units_per_coupon);
+    let singly = queued(1, 20);
+    assert!(singly.conflict_share > 0.5, "{}", singly.conflict_share);
+}
+
+#[test]
+fn in_a_fair_queue_a_quiet_sale_does_not_wait_for_the_crowd() {
+    let p99_ms = |fair| {
+        let queue = Queue { together: 10, lanes: 4, fair };
+        let sale = |rate| Scenario { queue: Some(queue), ..Scenario::queued(rate, None) };
+        let outcomes = run_together(&[sale(5_000), sale(300)], queue);
+        [0, 1].map(|at| outcomes[at].latency.p99_ms)
+    };
+    let ([_, quiet], [_, behind]) = (p99_ms(true), p99_ms(false));
+    assert!(quiet < 300.0 && behind > 1_000.0, "{quiet} ms and {behind} ms");
 }
 
 #[test]

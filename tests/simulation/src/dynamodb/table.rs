@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use domain_coupon::{Coupon, Issue, Shard, Stock, Template};
+use domain_coupon::{Coupon, Shard, Stock, Template};
 use domain_ids::{CouponId, GuestId, Nth};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -77,10 +77,24 @@ enum Vote {
 #[derive(Debug)]
 #[must_use]
 pub struct Transaction {
-    coupon: Coupon,
+    coupons: Vec<(Coupon, Vote)>,
     shard: Shard,
-    coupon_vote: Vote,
     shard_vote: Vote,
+}
+
+/// What became of a transaction.
+#[derive(Debug, PartialEq, Eq)]
+pub enum End {
+    /// All is written.
+    Committed,
+    /// Guests hold these coupons already, each with its place in the transaction.
+    Held(Vec<(usize, Coupon)>),
+    /// The shard has not enough left.
+    ShardShort,
+    /// Another transaction held an item.
+    Conflict,
+    /// A partition was out of write units.
+    Throttled,
 }
 
 /// What became of drawing a ticket.
@@ -139,52 +153,77 @@ impl Table {
         }
     }
 
-    /// Begins the transaction of a claim: put the coupon if its key is free, take one unit if the shard has one.
-    pub fn prepare(&mut self, now: Duration, coupon: Coupon, shard: Shard) -> Transaction {
+    /// Begins the transaction of claims: put each coupon if its key is free, take as many units if the shard has them.
+    /// Several are taken from what the claimant knows of the shard's capacity.
+    pub fn prepare(
+        &mut self,
+        now: Duration,
+        coupons: Vec<Coupon>,
+        shard: Shard,
+        known: Option<u32>,
+    ) -> Transaction {
         self.last_stock_access = now;
         self.work.transactions += 1;
-        let coupon_vote = self.prepare_coupon(now, &coupon);
-        let shard_vote = self.prepare_shard(now, shard);
-        Transaction { coupon, shard, coupon_vote, shard_vote }
+        let units = u32::try_from(coupons.len()).unwrap_or(u32::MAX);
+        let mut voted = Vec::with_capacity(coupons.len());
+        for coupon in coupons {
+            let vote = self.prepare_coupon(now, &coupon);
+            voted.push((coupon, vote));
+        }
+        let shard_vote = self.prepare_shard(now, shard, units, known);
+        Transaction { coupons: voted, shard, shard_vote }
     }
 
-    /// Commits it if both items are prepared, cancels it otherwise, and lets go of what it held.
-    pub fn finish(&mut self, now: Duration, transaction: Transaction) -> Issue {
-        let Transaction { coupon, shard, coupon_vote, shard_vote } = transaction;
-        let commits = (coupon_vote, shard_vote) == (Vote::Prepared, Vote::Prepared);
+    /// Commits it if all items are prepared, cancels it otherwise, and lets go of what it held.
+    pub fn finish(&mut self, now: Duration, transaction: Transaction) -> End {
+        let Transaction { coupons, shard, shard_vote } = transaction;
+        let end = self.verdict(&coupons, shard_vote);
+        let commits = end == End::Committed;
         if shard_vote == Vote::Prepared
             && let Some(item) = self.shards.get_mut(usize::from(shard.0))
         {
             item.held = false;
-            item.issued += u32::from(commits);
-        }
-        let id = coupon.id;
-        if coupon_vote == Vote::Prepared
-            && let Some(item) = self.coupons.get_mut(&id)
-        {
-            item.held = false;
             if commits {
-                item.coupon = Some(coupon);
-                self.count_issued(now);
-            } else {
-                self.coupons.remove(&id);
+                item.issued += u32::try_from(coupons.len()).unwrap_or(u32::MAX);
             }
         }
-        self.verdict(id, coupon_vote, shard_vote)
+        for (coupon, vote) in coupons {
+            let id = coupon.id;
+            if vote == Vote::Prepared
+                && let Some(item) = self.coupons.get_mut(&id)
+            {
+                item.held = false;
+                if commits {
+                    item.coupon = Some(coupon);
+                    self.count_issued(now);
+                } else {
+                    self.coupons.remove(&id);
+                }
+            }
+        }
+        end
     }
 
     /// Reads the cancellation reasons in the order in which `coupon-dynamodb` does.
-    fn verdict(&mut self, id: CouponId, coupon: Vote, shard: Vote) -> Issue {
-        let held = self.coupons.get(&id).and_then(|item| item.coupon.clone());
-        match (coupon, shard, held) {
-            (Vote::Prepared, Vote::Prepared, _) => Issue::Issued,
-            (Vote::ConditionFailed, _, Some(held)) => Issue::Held(Box::new(held)),
-            (Vote::Conflict, ..) | (_, Vote::Conflict, _) => {
-                self.work.conflicts += 1;
-                Issue::Conflict
-            }
-            (Vote::Throttled, ..) | (_, Vote::Throttled, _) => Issue::Throttled,
-            (_, Vote::ConditionFailed | Vote::Prepared, _) => Issue::ShardEmpty,
+    fn verdict(&mut self, coupons: &[(Coupon, Vote)], shard: Vote) -> End {
+        let any = |vote| shard == vote || coupons.iter().any(|(_, coupon)| *coupon == vote);
+        let held = |(at, (coupon, vote)): (usize, &(Coupon, Vote))| {
+            let refused = *vote == Vote::ConditionFailed;
+            let stored = self.coupons.get(&coupon.id).and_then(|item| item.coupon.clone());
+            Some((at, stored.filter(|_| refused)?))
+        };
+        let held: Vec<(usize, Coupon)> = coupons.iter().enumerate().filter_map(held).collect();
+        if !held.is_empty() {
+            End::Held(held)
+        } else if any(Vote::Conflict) {
+            self.work.conflicts += 1;
+            End::Conflict
+        } else if any(Vote::Throttled) {
+            End::Throttled
+        } else if shard == Vote::Prepared {
+            End::Committed
+        } else {
+            End::ShardShort
         }
     }
 
@@ -203,18 +242,25 @@ impl Table {
         }
     }
 
-    fn prepare_shard(&mut self, now: Duration, shard: Shard) -> Vote {
+    fn prepare_shard(&mut self, now: Duration, shard: Shard, units: u32, known: Option<u32>) -> Vote {
         if !self.charge_write(now, ("shard", shard), TRANSACTIONAL_UNITS) {
             return Vote::Throttled;
         }
-        match self.shards.get_mut(usize::from(shard.0)) {
-            Some(item) if item.held => Vote::Conflict,
-            Some(item) if item.issued < item.capacity => {
-                item.held = true;
-                Vote::Prepared
-            }
-            Some(_) | None => Vote::ConditionFailed,
+        let Some(item) = self.shards.get_mut(usize::from(shard.0)) else { return Vote::ConditionFailed };
+        let capacity = known.unwrap_or(item.capacity);
+        if item.held {
+            Vote::Conflict
+        } else if item.issued + units <= capacity && item.capacity >= capacity {
+            item.held = true;
+            Vote::Prepared
+        } else {
+            Vote::ConditionFailed
         }
+    }
+
+    /// Writes the outcome of a queued claim: a plain write.
+    pub fn write_outcome(&mut self, now: Duration, guest: &GuestId) -> bool {
+        self.charge_write(now, ("request", guest), 1)
     }
 
     /// Takes the next numbered ticket of a shard: one plain conditional write.
@@ -439,7 +485,7 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
-    use domain_coupon::CouponState;
+    use domain_coupon::{CouponState, Source};
 
     use super::*;
     use crate::{Scenario, sale};
@@ -458,18 +504,22 @@ mod tests {
             code: domain_coupon::CouponCode::from_random(1),
             terms: table.template.terms.clone(),
             state: CouponState::Unused,
+            revision: 1,
+            source: Source::Claim,
             claimed_at: Timestamp::UNIX_EPOCH,
+            changed_at: Timestamp::UNIX_EPOCH,
             expires_at: Timestamp::UNIX_EPOCH,
+            restock: false,
             key: None,
         }
     }
 
     fn begin(table: &mut Table, guest: &str) -> Transaction {
         let coupon = coupon(table, guest);
-        table.prepare(Duration::ZERO, coupon, SHARD)
+        table.prepare(Duration::ZERO, vec![coupon], SHARD, None)
     }
 
-    fn end(table: &mut Table, transaction: Transaction) -> Issue {
+    fn end(table: &mut Table, transaction: Transaction) -> End {
         table.finish(Duration::from_millis(8), transaction)
     }
 
@@ -479,23 +529,23 @@ mod tests {
         let ann = begin(&mut table, "ann");
         let bob = begin(&mut table, "bob");
         assert_eq!(table.raise(Duration::ZERO, SHARD, 20), Raise::TryAgain, "a plain write meets it too");
-        assert_eq!(end(&mut table, bob), Issue::Conflict);
-        assert_eq!(end(&mut table, ann), Issue::Issued);
+        assert_eq!(end(&mut table, bob), End::Conflict);
+        assert_eq!(end(&mut table, ann), End::Committed);
         assert_eq!((table.issued(), table.taken(), table.work().conflicts), (1, 1, 2));
 
         let bob = begin(&mut table, "bob");
-        assert_eq!(end(&mut table, bob), Issue::Issued);
+        assert_eq!(end(&mut table, bob), End::Committed);
     }
 
     #[test]
     fn a_cancelled_transaction_holds_what_it_had_prepared_until_it_ends() {
         let mut table = table(10);
         let first = begin(&mut table, "ann");
-        assert_eq!(end(&mut table, first), Issue::Issued);
+        assert_eq!(end(&mut table, first), End::Committed);
         let repeat = begin(&mut table, "ann");
         let bob = begin(&mut table, "bob");
-        assert!(matches!(end(&mut table, repeat), Issue::Held(_)));
-        assert_eq!(end(&mut table, bob), Issue::Conflict);
+        assert!(matches!(end(&mut table, repeat), End::Held(_)));
+        assert_eq!(end(&mut table, bob), End::Conflict);
         assert_eq!((table.issued(), table.taken()), (1, 1));
     }
 
@@ -505,24 +555,44 @@ mod tests {
         let ann = begin(&mut table, "ann");
         let seen = table.read_shards(Duration::ZERO, &mut vec![SHARD]);
         assert_eq!(seen, [SHARD], "reads see what is committed");
-        assert_eq!(end(&mut table, ann), Issue::Issued);
+        assert_eq!(end(&mut table, ann), End::Committed);
         let bob = begin(&mut table, "bob");
-        assert_eq!(end(&mut table, bob), Issue::ShardEmpty);
+        assert_eq!(end(&mut table, bob), End::ShardShort);
         assert_eq!((table.left(), table.work().write_units), (0, 8));
+    }
+
+    #[test]
+    fn several_coupons_are_issued_all_or_none_and_hold_the_shard_once() {
+        let mut table = table(10);
+        let several = |table: &Table, guests: &[&str]| -> Vec<Coupon> {
+            guests.iter().map(|guest| coupon(table, guest)).collect()
+        };
+        let batch = |table: &mut Table, guests: &[&str], known| {
+            let coupons = several(table, guests);
+            let transaction = table.prepare(Duration::ZERO, coupons, SHARD, Some(known));
+            end(table, transaction)
+        };
+        assert_eq!(batch(&mut table, &["ann", "bob", "eve"], 10), End::Committed);
+        assert_eq!((table.issued(), table.taken(), table.work().write_units), (3, 3, 8));
+        let bob = coupon(&table, "bob");
+        assert_eq!(batch(&mut table, &["joe", "bob"], 10), End::Held(vec![(1, bob)]));
+        assert_eq!(batch(&mut table, &["joe", "kim"], 4), End::ShardShort, "taken from what is known");
+        assert_eq!(batch(&mut table, &["joe", "kim"], 11), End::ShardShort, "less than is known");
+        assert_eq!((table.issued(), table.taken()), (3, 3));
     }
 
     #[test]
     fn a_partition_out_of_units_throttles() {
         let mut table = table(1_000_000);
-        let answers: Vec<Issue> = (0..600)
+        let answers: Vec<End> = (0..600)
             .map(|guest| {
                 let transaction = begin(&mut table, &format!("guest-{guest}"));
                 end(&mut table, transaction)
             })
             .collect();
-        let issued = answers.iter().filter(|&answer| *answer == Issue::Issued).count();
+        let issued = answers.iter().filter(|&answer| *answer == End::Committed).count();
         assert!((490..=500).contains(&issued), "1,000 units at 2 a claim: {issued}");
-        assert_eq!(answers.last(), Some(&Issue::Throttled));
+        assert_eq!(answers.last(), Some(&End::Throttled));
     }
 
     #[test]
