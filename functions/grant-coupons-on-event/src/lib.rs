@@ -1,0 +1,3 @@
+//! Grants the coupons that an event earns a guest.
+
+pub mod handler;
