@@ -1,0 +1,3 @@
+//! Exchanges a code for a coupon, once.
+
+pub mod handler;

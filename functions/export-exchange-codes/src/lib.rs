@@ -1,0 +1,3 @@
+//! Writes the codes of a batch to a file.
+
+pub mod handler;
