@@ -1,0 +1,3 @@
+//! Lets operators put campaigns together, start and stop them.
+
+pub mod handler;
