@@ -40,8 +40,12 @@ export interface StageConfig {
   readonly threatProtection: boolean;
   readonly logRetentionDays: 7 | 30 | 90;
   readonly warmThroughput?: WarmThroughput;
-  /** Unset: the function shares the account's pool. */
+  /** A function that is not in it shares the account's pool. */
   readonly reservedConcurrency: Partial<Record<FunctionName, number>>;
+  /** Batches of queued claims under way at once. */
+  readonly queuedClaimConcurrency: number;
+  /** Batches under way at once of one shard of the table's stream. */
+  readonly streamParallelism: number;
   readonly throttles: Record<ThrottleClass, Throttle>;
   /** Empty: no browser of another origin may call the API. */
   readonly corsOrigins: readonly string[];
@@ -67,25 +71,54 @@ const SMALL: Record<ThrottleClass, Throttle> = {
   admin: { rateLimit: 20, burstLimit: 40 },
 };
 
+// Two runs at once would do the same work twice, to no harm. An account whose quota is still 10, as of a new one,
+// cannot reserve any, so the small stages do not.
+const ALONE: StageDefaults['reservedConcurrency'] = { 'expire-coupons': 1 };
+
 type StageDefaults = Pick<
   StageConfig,
-  'protectData' | 'passwordAuth' | 'logRetentionDays' | 'throttles' | 'corsOrigins'
+  | 'protectData'
+  | 'passwordAuth'
+  | 'logRetentionDays'
+  | 'reservedConcurrency'
+  | 'queuedClaimConcurrency'
+  | 'streamParallelism'
+  | 'throttles'
+  | 'corsOrigins'
 >;
 
+const OPEN: Omit<StageDefaults, 'throttles'> = {
+  protectData: false,
+  passwordAuth: true,
+  logRetentionDays: 7,
+  reservedConcurrency: {},
+  queuedClaimConcurrency: 5,
+  streamParallelism: 1,
+  corsOrigins: ['*'],
+};
+const GUARDED: Omit<StageDefaults, 'logRetentionDays'> = {
+  protectData: true,
+  passwordAuth: false,
+  reservedConcurrency: ALONE,
+  // A hundred batches of a hundred, each a second or less: more than the claim route lets in.
+  queuedClaimConcurrency: 100,
+  streamParallelism: 10,
+  throttles: FULL,
+  corsOrigins: [],
+};
+
 const DEFAULTS: Record<Stage, StageDefaults> = {
-  local: {
-    protectData: false,
-    passwordAuth: true,
-    logRetentionDays: 7,
-    throttles: FULL,
-    corsOrigins: ['*'],
-  },
-  dev: { protectData: false, passwordAuth: true, logRetentionDays: 7, throttles: SMALL, corsOrigins: ['*'] },
-  staging: { protectData: true, passwordAuth: false, logRetentionDays: 30, throttles: FULL, corsOrigins: [] },
-  prod: { protectData: true, passwordAuth: false, logRetentionDays: 90, throttles: FULL, corsOrigins: [] },
+  local: { ...OPEN, throttles: FULL },
+  dev: { ...OPEN, throttles: SMALL },
+  staging: { ...GUARDED, logRetentionDays: 30 },
+  prod: { ...GUARDED, logRetentionDays: 90 },
 };
 
 const DEFAULT_BUNDLES = path.resolve(import.meta.dirname, '../../../target/lambda');
+
+// What Lambda accepts of an SQS and of a stream event source.
+const QUEUED_CLAIM_CONCURRENCY = { least: 2, most: 1000 };
+const STREAM_PARALLELISM = { least: 1, most: 10 };
 
 /** Reads and validates the stage's configuration; throws `ConfigError`. */
 export function readConfig(node: Node): StageConfig {
@@ -99,7 +132,10 @@ export function readConfig(node: Node): StageConfig {
     architecture: context.oneOf('architecture', ARCHITECTURES) ?? 'arm64',
     threatProtection: context.flag('threatProtection') ?? false,
     warmThroughput: warmThroughput(context),
-    reservedConcurrency: reservedConcurrency(context),
+    reservedConcurrency: { ...defaults.reservedConcurrency, ...reservedConcurrency(context) },
+    queuedClaimConcurrency:
+      context.integer('queuedClaimConcurrency', QUEUED_CLAIM_CONCURRENCY) ?? defaults.queuedClaimConcurrency,
+    streamParallelism: context.integer('streamParallelism', STREAM_PARALLELISM) ?? defaults.streamParallelism,
     throttles: {
       claim: throttle(context, 'claim', defaults.throttles.claim),
       browse: throttle(context, 'browse', defaults.throttles.browse),
@@ -192,10 +228,14 @@ class ContextReader {
     return text === undefined ? undefined : text === 'true';
   }
 
-  integer(key: string): number | undefined {
+  integer(key: string, range?: { readonly least: number; readonly most: number }): number | undefined {
     const text = this.text(key);
     if (text === undefined) return undefined;
-    return /^[1-9]\d{0,8}$/.test(text) ? Number(text) : this.fail(key, 'a positive whole number');
+    const number = /^[1-9]\d{0,8}$/.test(text) ? Number(text) : this.fail(key, 'a positive whole number');
+    if (range && (number < range.least || number > range.most)) {
+      this.fail(key, `a number from ${range.least} to ${range.most}`);
+    }
+    return number;
   }
 
   list(key: string): string[] | undefined {

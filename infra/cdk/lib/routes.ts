@@ -1,34 +1,89 @@
 import { HttpMethod } from 'aws-cdk-lib/aws-apigatewayv2';
 import type { FunctionName } from './functions.ts';
 
-/** `token`: a valid access token of the user pool. Groups are checked by the function. */
-export type Access = 'public' | 'token';
+/**
+ * `token`: a valid access token of the user pool. Groups are checked by the function.
+ * `iam`: a signed request of a role that may invoke `/v1/internal`; for our own services, not for guests.
+ */
+export type Access = 'public' | 'token' | 'iam';
 
 export type ThrottleClass = 'claim' | 'browse' | 'admin';
+
+/** Where API Gateway puts a request itself, without a function. */
+export const CLAIM_QUEUE = 'claim queue';
 
 export interface Route {
   readonly method: HttpMethod;
   readonly path: string;
-  readonly function: FunctionName;
+  readonly target: FunctionName | typeof CLAIM_QUEUE;
   readonly access: Access;
   readonly throttle: ThrottleClass;
 }
 
-const { GET, PATCH, POST } = HttpMethod;
+const { DELETE, GET, PATCH, POST, PUT } = HttpMethod;
 
 export const ROUTES: readonly Route[] = [
   route(POST, '/v1/coupon-templates/{id}/claims', 'claim-coupon', 'token', 'claim'),
+  route(POST, '/v1/campaigns/{id}/claims', 'claim-coupon', 'token', 'claim'),
+  route(POST, '/v1/coupon-templates/{id}/queued-claims', CLAIM_QUEUE, 'token', 'claim'),
+  route(GET, '/v1/claims/{requestId}', 'show-claim', 'token', 'browse'),
 
   route(GET, '/v1/coupon-templates', 'list-coupon-templates', 'public', 'browse'),
   route(GET, '/v1/coupon-templates/{id}', 'list-coupon-templates', 'public', 'browse'),
 
+  route(GET, '/v1/campaigns', 'list-campaigns', 'public', 'browse'),
+  route(GET, '/v1/campaigns/{id}', 'list-campaigns', 'public', 'browse'),
+
   route(GET, '/v1/me/coupons', 'list-my-coupons', 'token', 'browse'),
   route(GET, '/v1/me/coupons/{id}', 'list-my-coupons', 'token', 'browse'),
+  route(POST, '/v1/me/coupon-quotes', 'quote-coupons', 'token', 'browse'),
+  route(POST, '/v1/me/coupon-exchanges', 'exchange-coupon', 'token', 'browse'),
+  route(POST, '/v1/me/coupons/{id}/lock', 'use-coupon', 'token', 'browse'),
+  route(POST, '/v1/me/coupons/{id}/redeem', 'use-coupon', 'token', 'browse'),
+  route(POST, '/v1/me/coupons/{id}/release', 'use-coupon', 'token', 'browse'),
+
+  route(POST, '/v1/internal/guests/{guestId}/coupons/{id}/lock', 'use-coupon', 'iam', 'browse'),
+  route(POST, '/v1/internal/guests/{guestId}/coupons/{id}/redeem', 'use-coupon', 'iam', 'browse'),
+  route(POST, '/v1/internal/guests/{guestId}/coupons/{id}/release', 'use-coupon', 'iam', 'browse'),
+  route(POST, '/v1/internal/guests/{guestId}/coupons/{id}/refund', 'use-coupon', 'iam', 'browse'),
 
   route(POST, '/v1/admin/coupon-templates', 'manage-coupon-templates', 'token', 'admin'),
   route(GET, '/v1/admin/coupon-templates', 'manage-coupon-templates', 'token', 'admin'),
   route(GET, '/v1/admin/coupon-templates/{id}', 'manage-coupon-templates', 'token', 'admin'),
   route(PATCH, '/v1/admin/coupon-templates/{id}', 'manage-coupon-templates', 'token', 'admin'),
+  route(GET, '/v1/admin/coupon-templates/{id}/report', 'show-coupon-report', 'token', 'admin'),
+
+  route(POST, '/v1/admin/coupon-templates/{id}/code-batches', 'manage-exchange-codes', 'token', 'admin'),
+  route(GET, '/v1/admin/coupon-templates/{id}/code-batches', 'manage-exchange-codes', 'token', 'admin'),
+  route(
+    GET,
+    '/v1/admin/coupon-templates/{id}/code-batches/{batchId}',
+    'manage-exchange-codes',
+    'token',
+    'admin',
+  ),
+  route(
+    PATCH,
+    '/v1/admin/coupon-templates/{id}/code-batches/{batchId}',
+    'manage-exchange-codes',
+    'token',
+    'admin',
+  ),
+
+  route(POST, '/v1/admin/grants', 'manage-grants', 'token', 'admin'),
+  route(GET, '/v1/admin/grants', 'manage-grants', 'token', 'admin'),
+  route(GET, '/v1/admin/grants/{id}', 'manage-grants', 'token', 'admin'),
+  route(PATCH, '/v1/admin/grants/{id}', 'manage-grants', 'token', 'admin'),
+  route(GET, '/v1/admin/grants/{id}/report', 'manage-grants', 'token', 'admin'),
+  route(POST, '/v1/admin/grant-uploads', 'manage-grants', 'token', 'admin'),
+
+  route(POST, '/v1/admin/campaigns', 'manage-campaigns', 'token', 'admin'),
+  route(GET, '/v1/admin/campaigns', 'manage-campaigns', 'token', 'admin'),
+  route(GET, '/v1/admin/campaigns/{id}', 'manage-campaigns', 'token', 'admin'),
+  route(PATCH, '/v1/admin/campaigns/{id}', 'manage-campaigns', 'token', 'admin'),
+  route(PUT, '/v1/admin/campaigns/{id}/templates/{templateId}', 'manage-campaigns', 'token', 'admin'),
+  route(DELETE, '/v1/admin/campaigns/{id}/templates/{templateId}', 'manage-campaigns', 'token', 'admin'),
+  route(GET, '/v1/admin/campaigns/{id}/report', 'show-coupon-report', 'token', 'admin'),
 ];
 
 /** The key API Gateway knows a route by, as in `GET /v1/me/coupons`. */
@@ -39,9 +94,9 @@ export function routeKey({ method, path }: Pick<Route, 'method' | 'path'>): stri
 function route(
   method: HttpMethod,
   path: string,
-  fn: FunctionName,
+  target: Route['target'],
   access: Access,
   throttle: ThrottleClass,
 ): Route {
-  return { method, path, function: fn, access, throttle };
+  return { method, path, target, access, throttle };
 }

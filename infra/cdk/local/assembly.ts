@@ -4,13 +4,14 @@ import path from 'node:path';
 /** A synthesized cloud assembly, as far as a deployment needs it. */
 export interface Assembly {
   readonly stacks: readonly StackArtifact[];
-  readonly assets: readonly ZipAsset[];
+  readonly assets: readonly Asset[];
 }
 
 export interface StackArtifact {
   readonly name: string;
-  readonly templateBody: string;
   readonly template: Template;
+  /** Where the template is uploaded to, as an asset; most are too big to travel with a request. */
+  readonly templateLocation: Location;
   /** Names of the stacks that must be there first. */
   readonly dependencies: readonly string[];
 }
@@ -25,12 +26,16 @@ export interface TemplateResource {
   readonly Properties?: any;
 }
 
-/** A directory that is uploaded as a zip file. */
-export interface ZipAsset {
-  readonly name: string;
-  readonly directory: string;
+export interface Location {
   readonly bucket: string;
   readonly key: string;
+}
+
+/** A file, or a directory that is uploaded as a zip file. */
+export interface Asset extends Location {
+  readonly name: string;
+  readonly path: string;
+  readonly packaging: 'file' | 'zip';
 }
 
 export interface Environment {
@@ -48,6 +53,7 @@ interface Manifest {
         readonly templateFile?: string;
         readonly file?: string;
         readonly stackName?: string;
+        readonly stackTemplateAssetObjectUrl?: string;
       };
     }
   >;
@@ -58,7 +64,7 @@ interface AssetManifest {
     string,
     {
       readonly displayName?: string;
-      readonly source: { readonly path?: string; readonly packaging?: string };
+      readonly source: { readonly path: string; readonly packaging: Asset['packaging'] };
       readonly destinations: Record<string, { readonly bucketName: string; readonly objectKey: string }>;
     }
   >;
@@ -84,30 +90,34 @@ export async function readAssembly(directory: string, environment: Environment):
       return {
         name: stackNames.get(id) ?? id,
         template,
-        templateBody: JSON.stringify(template),
+        templateLocation: locate(artifact.properties?.stackTemplateAssetObjectUrl ?? '', environment),
         dependencies,
       };
     });
   const assets = entries
     .filter(([, it]) => it.type === ASSETS)
-    .map(([, it]) => readZipAssets(directory, it.properties?.file ?? '', environment));
-  const [stackArtifacts, zipAssets] = await Promise.all([Promise.all(stacks), Promise.all(assets)]);
-  return { stacks: stackArtifacts, assets: unique(zipAssets.flat()) };
+    .map(([, it]) => readAssets(directory, it.properties?.file ?? '', environment));
+  const [stackArtifacts, uploads] = await Promise.all([Promise.all(stacks), Promise.all(assets)]);
+  return { stacks: stackArtifacts, assets: unique(uploads.flat()) };
 }
 
-/** Templates are assets too, of the packaging `file`; they travel with the request instead. */
-async function readZipAssets(directory: string, file: string, environment: Environment): Promise<ZipAsset[]> {
+async function readAssets(directory: string, file: string, environment: Environment): Promise<Asset[]> {
   const { files } = await readJson<AssetManifest>(path.join(directory, file));
-  return Object.values(files)
-    .filter(({ source }) => source.packaging === 'zip')
-    .flatMap(({ displayName, source, destinations }) =>
-      Object.values(destinations).map((destination) => ({
-        name: displayName ?? destination.objectKey,
-        directory: path.join(directory, source.path ?? ''),
-        bucket: resolve(destination.bucketName, environment),
-        key: resolve(destination.objectKey, environment),
-      })),
-    );
+  return Object.values(files).flatMap(({ displayName, source, destinations }) =>
+    Object.values(destinations).map((destination) => ({
+      name: displayName ?? destination.objectKey,
+      path: path.join(directory, source.path),
+      packaging: source.packaging,
+      bucket: resolve(destination.bucketName, environment),
+      key: resolve(destination.objectKey, environment),
+    })),
+  );
+}
+
+/** Of a URL like `s3://bucket/key`. */
+function locate(url: string, environment: Environment): Location {
+  const [, bucket = '', key = ''] = /^s3:\/\/([^/]+)\/(.+)$/.exec(resolve(url, environment)) ?? [];
+  return { bucket, key };
 }
 
 /** Fills in pseudo parameters, as in `bucket-${AWS::Region}`. */
@@ -116,7 +126,7 @@ function resolve(text: string, { account, region }: Environment): string {
   return text.replace(/\$\{AWS::(\w+)\}/g, (placeholder, name: string) => values[name] ?? placeholder);
 }
 
-function unique(assets: ZipAsset[]): ZipAsset[] {
+function unique(assets: Asset[]): Asset[] {
   return [...new Map(assets.map((asset) => [`${asset.bucket}/${asset.key}`, asset])).values()];
 }
 

@@ -2,21 +2,21 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { CreateBucketCommand, HeadObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { type Zippable, zipSync } from 'fflate';
-import type { ZipAsset } from './assembly.ts';
+import type { Asset, Location } from './assembly.ts';
 
 /** Uploads what is not there yet; the key of an asset is the hash of its content. */
 export async function uploadAssets(
   s3: S3Client,
-  assets: readonly ZipAsset[],
+  assets: readonly Asset[],
   report: (line: string) => void,
 ): Promise<void> {
-  const missing: ZipAsset[] = [];
+  const missing: Asset[] = [];
   for (const asset of assets) {
     if (!(await exists(s3, asset))) missing.push(asset);
   }
   for (const bucket of new Set(missing.map((asset) => asset.bucket))) await ensureBucket(s3, bucket);
   for (const asset of missing) {
-    const body = await zipDirectory(asset.directory);
+    const body = await (asset.packaging === 'zip' ? zipDirectory(asset.path) : readFile(asset.path));
     await s3.send(new PutObjectCommand({ Bucket: asset.bucket, Key: asset.key, Body: body }));
     report(`${asset.name}: uploaded, ${(body.length / 1e6).toFixed(1)} MB`);
   }
@@ -43,7 +43,7 @@ export async function zipDirectory(directory: string): Promise<Uint8Array> {
   return zipSync(entries);
 }
 
-async function exists(s3: S3Client, { bucket, key }: ZipAsset): Promise<boolean> {
+async function exists(s3: S3Client, { bucket, key }: Location): Promise<boolean> {
   try {
     await s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
     return true;

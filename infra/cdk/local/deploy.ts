@@ -39,13 +39,17 @@ async function main(): Promise<void> {
   };
 
   await uploadAssets(s3, assembly.assets, report);
-  const outputs = await deployAll(clients, assembly);
+  const outputs = await deployAll(clients, endpoint, assembly);
   await writeFile(outputsFile, `${JSON.stringify(outputs, null, 2)}\n`);
   report(`deployed; outputs in ${outputsFile}`);
 }
 
 /** Each stack as soon as those it depends on are there. */
-async function deployAll(clients: GapClients, { stacks }: Assembly): Promise<Record<string, Outputs>> {
+async function deployAll(
+  clients: GapClients,
+  endpoint: string,
+  { stacks }: Assembly,
+): Promise<Record<string, Outputs>> {
   const running = new Map<string, Promise<Outputs>>();
   const byName = new Map(stacks.map((stack) => [stack.name, stack]));
 
@@ -56,7 +60,7 @@ async function deployAll(clients: GapClients, { stacks }: Assembly): Promise<Rec
   };
   const deployAfterDependencies = async (stack: StackArtifact): Promise<Outputs> => {
     await Promise.all(stack.dependencies.map((name) => byName.get(name)).map((it) => it && start(it)));
-    const { change, outputs } = await deployStack(clients.cloudFormation, stack);
+    const { change, outputs } = await deployStack(clients.cloudFormation, endpoint, stack);
     await closeGaps(clients, stack);
     report(`${stack.name}: ${change}`);
     return outputs;

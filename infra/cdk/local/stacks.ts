@@ -30,14 +30,15 @@ export class StackFailed extends Error {
   }
 }
 
-/** Brings one stack to what its template says. */
+/** Brings one stack to what its template says, which has been uploaded to `endpoint`. */
 export async function deployStack(
   cloudFormation: CloudFormationClient,
-  { name, templateBody }: StackArtifact,
+  endpoint: string,
+  { name, templateLocation: { bucket, key } }: StackArtifact,
 ): Promise<{ change: Change; outputs: Outputs }> {
   const request = {
     StackName: name,
-    TemplateBody: templateBody,
+    TemplateURL: `${endpoint}/${bucket}/${key}`,
     Capabilities: ['CAPABILITY_IAM' as const, 'CAPABILITY_NAMED_IAM' as const],
   };
   const before = await usable(cloudFormation, name);

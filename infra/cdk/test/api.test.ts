@@ -1,6 +1,6 @@
 import { Match } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from 'vitest';
-import { ROUTES, routeKey } from '../lib/routes.ts';
+import { CLAIM_QUEUE, ROUTES, routeKey } from '../lib/routes.ts';
 import { synthesize } from './synthesize.ts';
 
 const ROUTE = 'AWS::ApiGatewayV2::Route';
@@ -12,26 +12,36 @@ const routes = Object.values(api.findResources(ROUTE)).map(({ Properties }) => P
 const onlyStage = Object.values(api.findResources(STAGE))[0]?.Properties;
 
 describe('authorization', () => {
+  const keysOf = (type: string) =>
+    routes.filter(({ AuthorizationType }) => AuthorizationType === type).map(({ RouteKey }) => RouteKey);
+
   it('leaves public only what is on sale', () => {
-    const open = routes.filter(({ AuthorizationType }) => AuthorizationType !== 'JWT');
-    expect(open.map(({ RouteKey }) => RouteKey).sort()).toEqual([
+    expect(keysOf('NONE').sort()).toEqual([
+      'GET /v1/campaigns',
+      'GET /v1/campaigns/{id}',
       'GET /v1/coupon-templates',
       'GET /v1/coupon-templates/{id}',
     ]);
   });
 
+  it('asks a signature of a role that may invoke it for what services do in the name of guests', () => {
+    const lock = '/v1/internal/guests/{guestId}/coupons/{id}/lock';
+    expect(keysOf('AWS_IAM')).toContain(`POST ${lock}`);
+    const isInternal = (key: string) => key.includes(' /v1/internal/');
+    expect(routes.map(({ RouteKey }) => RouteKey).filter(isInternal)).toEqual(keysOf('AWS_IAM'));
+    expect(keysOf('AWS_IAM').every(isInternal)).toBe(true);
+    api.hasOutput('InternalApiArn', {
+      Value: { 'Fn::Join': ['', Match.arrayWith([Match.stringLikeRegexp('/\\*/\\*/v1/internal/\\*$')])] },
+    });
+  });
+
   it('asks an access token of the pool for everything else, and refuses ID tokens by the scope', () => {
     const [authorizerId] = Object.keys(api.findResources('AWS::ApiGatewayV2::Authorizer'));
     const closed = routes.filter(({ AuthorizationType }) => AuthorizationType === 'JWT');
-    expect(closed.map(({ RouteKey }) => RouteKey).sort()).toEqual([
-      'GET /v1/admin/coupon-templates',
-      'GET /v1/admin/coupon-templates/{id}',
-      'GET /v1/me/coupons',
-      'GET /v1/me/coupons/{id}',
-      'PATCH /v1/admin/coupon-templates/{id}',
-      'POST /v1/admin/coupon-templates',
-      'POST /v1/coupon-templates/{id}/claims',
-    ]);
+    expect(keysOf('JWT')).toHaveLength(routes.length - keysOf('NONE').length - keysOf('AWS_IAM').length);
+    for (const { RouteKey } of closed) {
+      expect(RouteKey).toMatch(/ \/v1\/(me|admin|claims)\/|^POST .*claims$/);
+    }
     for (const { AuthorizerId, AuthorizationScopes } of closed) {
       expect(AuthorizerId).toEqual({ Ref: authorizerId });
       expect(AuthorizationScopes).toEqual(['aws.cognito.signin.user.admin']);
@@ -54,9 +64,14 @@ describe('throttling', () => {
   it('has a limit for every route, and the highest for claims', () => {
     const settings = onlyStage?.RouteSettings as Record<string, { ThrottlingRateLimit: number }>;
     expect(Object.keys(settings).sort()).toEqual(ROUTES.map(routeKey).sort());
-    const { 'POST /v1/coupon-templates/{id}/claims': claim, ...others } = settings;
-    for (const other of Object.values(others)) {
-      expect(claim?.ThrottlingRateLimit).toBeGreaterThan(other.ThrottlingRateLimit);
+    const claims = [
+      'POST /v1/campaigns/{id}/claims',
+      'POST /v1/coupon-templates/{id}/claims',
+      'POST /v1/coupon-templates/{id}/queued-claims',
+    ];
+    for (const [key, { ThrottlingRateLimit }] of Object.entries(settings)) {
+      if (claims.includes(key)) expect(ThrottlingRateLimit).toBe(8000);
+      else expect(ThrottlingRateLimit).toBeLessThan(8000);
     }
   });
 
@@ -104,14 +119,63 @@ describe('the access log', () => {
 });
 
 describe('integrations', () => {
+  const integrations = Object.values(api.findResources('AWS::ApiGatewayV2::Integration')).map(
+    ({ Properties }) => Properties,
+  );
+
   it('pass requests on in format 2.0 and outlast the function’s time-out', () => {
-    const seconds = Object.values(api.findResources('AWS::ApiGatewayV2::Integration')).map(
-      ({ Properties }) => {
-        expect(Properties.PayloadFormatVersion).toBe('2.0');
-        return Properties.TimeoutInMillis / 1000;
-      },
+    const ofFunctions = integrations.filter(({ IntegrationSubtype }) => IntegrationSubtype === undefined);
+    expect(ofFunctions).toHaveLength(
+      new Set(ROUTES.map(({ target }) => target).filter((it) => it !== CLAIM_QUEUE)).size,
     );
-    expect(seconds.sort((a, b) => a - b)).toEqual([6, 6, 6, 21]);
+    for (const { PayloadFormatVersion, TimeoutInMillis } of ofFunctions) {
+      expect(PayloadFormatVersion).toBe('2.0');
+      expect([6000, 11_000, 21_000]).toContain(TimeoutInMillis);
+    }
+  });
+
+  const queued = integrations.find(({ IntegrationSubtype }) => IntegrationSubtype === 'SQS-SendMessage');
+
+  it('put a queued claim into the queue as fields between spaces, the caller’s own words last', () => {
+    expect(queued?.RequestParameters).toEqual({
+      QueueUrl: { 'Fn::ImportValue': expect.stringContaining('ClaimQueue') },
+      MessageBody: [
+        'context.requestId',
+        'context.requestTimeEpoch',
+        'context.authorizer.claims.sub',
+        'request.path.id',
+        'request.header.idempotency-key',
+      ]
+        .map((variable) => `\${${variable}}`)
+        .join(' '),
+      MessageGroupId: '$request.path.id',
+    });
+  });
+
+  it('answer a queued claim with where its outcome will be', () => {
+    expect(queued?.ResponseParameters).toEqual({
+      200: {
+        ResponseParameters: [
+          { Destination: 'overwrite:statuscode', Source: '202' },
+          { Destination: 'overwrite:header.Location', Source: `/v1/claims/\${context.requestId}` },
+        ],
+      },
+    });
+  });
+
+  it('may send to the claim queue, and do nothing else', () => {
+    const [role, ...others] = Object.keys(api.findResources('AWS::IAM::Role'));
+    expect(others).toEqual([]);
+    expect(queued?.CredentialsArn).toEqual({ 'Fn::GetAtt': [role, 'Arn'] });
+    const policies = Object.values(api.findResources('AWS::IAM::Policy'));
+    expect(policies.flatMap(({ Properties }) => Properties.PolicyDocument.Statement)).toEqual([
+      {
+        Sid: 'AllowSqsExecution',
+        Effect: 'Allow',
+        Action: 'sqs:SendMessage',
+        Resource: { 'Fn::ImportValue': expect.stringContaining('ClaimQueue') },
+      },
+    ]);
   });
 });
 
@@ -122,7 +186,7 @@ describe('CORS', () => {
       .hasResourceProperties(API, {
         CorsConfiguration: {
           AllowOrigins: ['https://www.example.com'],
-          AllowMethods: ['GET', 'POST', 'PATCH'],
+          AllowMethods: ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'],
           AllowHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'If-Match', 'If-None-Match'],
           ExposeHeaders: ['ETag', 'Location', 'Idempotent-Replayed', 'Retry-After'],
         },

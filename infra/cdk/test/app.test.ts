@@ -6,7 +6,6 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import { describe, expect, it } from 'vitest';
 import { STAGES } from '../lib/config.ts';
 import { FUNCTION_NAMES } from '../lib/functions.ts';
-import { ROUTES } from '../lib/routes.ts';
 import { STACK_NAMES, synthesize, temporaryDirectory } from './synthesize.ts';
 
 const EVERYTHING = {
@@ -48,10 +47,6 @@ describe('the app', () => {
     expect(folders.map(({ name }) => name).sort()).toEqual([...FUNCTION_NAMES].sort());
   });
 
-  it('routes to every function', () => {
-    expect([...new Set(ROUTES.map((route) => route.function))].sort()).toEqual([...FUNCTION_NAMES].sort());
-  });
-
   it('names no physical resource, so that stages and replacements never collide', () => {
     const { template } = synthesize('prod');
     for (const stack of STACK_NAMES) {
@@ -63,6 +58,8 @@ describe('the app', () => {
           'LogGroupName',
           'TopicName',
           'UserPoolName',
+          'QueueName',
+          'BucketName',
         ]) {
           if (typeof Properties[name] === 'string') expect.fail(`${stack} fixes ${name} ${Properties[name]}`);
         }
@@ -75,13 +72,26 @@ describe('the app', () => {
     const types = Object.values(template('Data').toJSON().Resources as Record<string, Resource>).map(
       (it) => it.Type,
     );
-    expect(types).toEqual(['AWS::DynamoDB::GlobalTable']);
+    expect([...new Set(types)].sort()).toEqual([
+      'AWS::DynamoDB::GlobalTable',
+      'AWS::S3::Bucket',
+      'AWS::S3::BucketPolicy',
+      'AWS::SecretsManager::Secret',
+    ]);
+  });
+
+  it('has no stack near the limits of CloudFormation, 500 resources and 200 outputs', () => {
+    const { template } = synthesize('prod', EVERYTHING);
+    for (const stack of STACK_NAMES) {
+      const { Resources, Outputs = {} } = template(stack).toJSON();
+      expect(Object.keys(Resources).length).toBeLessThan(400);
+      expect(Object.keys(Outputs).length).toBeLessThan(160);
+    }
   });
 
   it('needs no bootstrapped account in stage local', () => {
-    for (const stack of STACK_NAMES) {
-      expect(synthesize('local').template(stack).toJSON().Rules).toBeUndefined();
-    }
+    const { template } = synthesize('local');
+    for (const stack of STACK_NAMES) expect(template(stack).toJSON().Rules).toBeUndefined();
   });
 });
 

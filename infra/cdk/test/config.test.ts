@@ -45,10 +45,22 @@ describe('the stage configuration', () => {
     });
   });
 
+  it('keeps expiry to one run at a time where nothing else is said', () => {
+    expect(config({ stage: 'prod', reservedConcurrency: 'claim-coupon=200' }).reservedConcurrency).toEqual({
+      'expire-coupons': 1,
+      'claim-coupon': 200,
+    });
+  });
+
   it.each([
     [{ stage: 'production' }, `context 'stage' must be one of local, dev, staging, prod; it is "production"`],
     [{ architecture: 'arm' }, `context 'architecture' must be one of arm64, x86_64; it is "arm"`],
     [{ claimRate: '0' }, `context 'claimRate' must be a positive whole number; it is "0"`],
+    [
+      { queuedClaimConcurrency: '1' },
+      `context 'queuedClaimConcurrency' must be a number from 2 to 1000; it is "1"`,
+    ],
+    [{ streamParallelism: '11' }, `context 'streamParallelism' must be a number from 1 to 10; it is "11"`],
     [{ adminBurst: 'many' }, `context 'adminBurst' must be a positive whole number; it is "many"`],
     [{ warmReads: '20000' }, `context 'warmWrites' must be set, as warmReads is; it is not set`],
     [

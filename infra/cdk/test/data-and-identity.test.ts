@@ -35,7 +35,27 @@ describe('the coupon table', () => {
           ],
           Projection: { ProjectionType: 'ALL' },
         }),
+        Match.anyValue(),
       ],
+    });
+  });
+
+  it('finds coupons that expire by an index that holds nothing but keys', () => {
+    data.hasResourceProperties(TABLE, {
+      AttributeDefinitions: Match.arrayWith([
+        { AttributeName: 'expiryShard', AttributeType: 'S' },
+        { AttributeName: 'expiresAt', AttributeType: 'N' },
+      ]),
+      GlobalSecondaryIndexes: Match.arrayWith([
+        Match.objectLike({
+          IndexName: 'coupons-by-expiry',
+          KeySchema: [
+            { AttributeName: 'expiryShard', KeyType: 'HASH' },
+            { AttributeName: 'expiresAt', KeyType: 'RANGE' },
+          ],
+          Projection: { ProjectionType: 'KEYS_ONLY' },
+        }),
+      ]),
     });
   });
 
@@ -59,6 +79,75 @@ describe('the coupon table', () => {
       .hasResourceProperties(TABLE, {
         WarmThroughput: { ReadUnitsPerSecond: 20_000, WriteUnitsPerSecond: 40_000 },
       });
+  });
+});
+
+describe('the bucket of jobs', () => {
+  const BUCKET = 'AWS::S3::Bucket';
+  const data = synthesize('prod', { corsOrigins: 'https://www.example.com' }).template('Data');
+
+  it('is closed to the public, encrypted, and reached over TLS only', () => {
+    data.hasResourceProperties(BUCKET, {
+      PublicAccessBlockConfiguration: {
+        BlockPublicAcls: true,
+        BlockPublicPolicy: true,
+        IgnorePublicAcls: true,
+        RestrictPublicBuckets: true,
+      },
+      BucketEncryption: {
+        ServerSideEncryptionConfiguration: [{ ServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' } }],
+      },
+    });
+    data.hasResourceProperties('AWS::S3::BucketPolicy', {
+      PolicyDocument: {
+        Statement: [
+          Match.objectLike({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }),
+        ],
+      },
+    });
+  });
+
+  it('forgets every file after a month, and what was never finished after a day', () => {
+    data.hasResourceProperties(BUCKET, {
+      LifecycleConfiguration: {
+        Rules: ['uploads/', 'grants/', 'codes/'].map((Prefix) => ({
+          Prefix,
+          Status: 'Enabled',
+          ExpirationInDays: 30,
+          AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 },
+        })),
+      },
+    });
+  });
+
+  it('takes uploads from pages of the named origins, and from no page where none is named', () => {
+    data.hasResourceProperties(BUCKET, {
+      CorsConfiguration: {
+        CorsRules: [
+          Match.objectLike({ AllowedMethods: ['GET', 'PUT'], AllowedOrigins: ['https://www.example.com'] }),
+        ],
+      },
+    });
+    synthesize('prod').template('Data').hasResourceProperties(BUCKET, { CorsConfiguration: Match.absent() });
+  });
+});
+
+describe('the secret keys', () => {
+  const SECRET = 'AWS::SecretsManager::Secret';
+
+  it('are made by AWS, 64 letters and digits each', () => {
+    const secrets = Object.values(synthesize('prod').template('Data').findResources(SECRET));
+    expect(secrets).toHaveLength(2);
+    for (const { Properties } of secrets) {
+      expect(Properties.SecretString).toBeUndefined();
+      expect(Properties.GenerateSecretString).toEqual({ PasswordLength: 64, ExcludePunctuation: true });
+    }
+  });
+
+  it('stay when their stack goes in prod: printed codes are worth nothing without theirs', () => {
+    for (const secret of Object.values(synthesize('prod').template('Data').findResources(SECRET))) {
+      expect(secret.DeletionPolicy).toBe('Retain');
+    }
   });
 });
 

@@ -20,13 +20,32 @@ describe('the assembly', () => {
     expect(dependencies).toMatchObject({
       'Flashsale-local-Data': [],
       'Flashsale-local-Identity': [],
-      'Flashsale-local-Coupon': ['Flashsale-local-Data'],
-      'Flashsale-local-Api': ['Flashsale-local-Coupon', 'Flashsale-local-Identity'],
+      'Flashsale-local-Coupon': [
+        'Flashsale-local-Config',
+        'Flashsale-local-Data',
+        'Flashsale-local-Messaging',
+      ],
+      'Flashsale-local-Api': [
+        'Flashsale-local-Coupon',
+        'Flashsale-local-Identity',
+        'Flashsale-local-Marketing',
+        'Flashsale-local-Messaging',
+      ],
     });
   });
 
+  it('is read with its templates among the assets, for they are too big to travel with a request', async () => {
+    const { stacks, assets } = await readAssembly(synthesize('local').directory, ENVIRONMENT);
+    for (const { name, templateLocation } of stacks) {
+      expect(assets).toContainEqual(
+        expect.objectContaining({ ...templateLocation, packaging: 'file', name: `${name} Template` }),
+      );
+    }
+  });
+
   it('is read with its zip assets once each, at the place the templates refer to', async () => {
-    const { assets } = await readAssembly(synthesize('local').directory, ENVIRONMENT);
+    const { assets: all } = await readAssembly(synthesize('local').directory, ENVIRONMENT);
+    const assets = all.filter(({ packaging }) => packaging === 'zip');
     expect(new Set(assets.map(({ key }) => key)).size).toBe(FUNCTION_NAMES.length);
     for (const { bucket, key } of assets) {
       expect(bucket).toBe('cdk-hnb659fds-assets-000000000000-us-east-1');

@@ -7,29 +7,56 @@ import { describe, expect, it } from 'vitest';
 import { readConfig } from '../lib/config.ts';
 import { Alarms } from '../lib/constructs/alarms.ts';
 import { RustFunction } from '../lib/constructs/rust-function.ts';
-import { synthesize } from './synthesize.ts';
+import { FUNCTION_NAMES } from '../lib/functions.ts';
+import { logicalIdOf, synthesize } from './synthesize.ts';
 
 const ALARM = 'AWS::CloudWatch::Alarm';
 const prod = synthesize('prod').template('Observability');
 const alarms = Object.values(prod.findResources(ALARM)).map(({ Properties }) => Properties);
 
 describe('alarms', () => {
-  it.each(['ClaimCoupon', 'ListCouponTemplates', 'ListMyCoupons', 'ManageCouponTemplates'])(
-    'watch errors, throttles and the p99 of %s',
-    (id) => {
-      const ofFunction = alarms.filter(
-        ({ Namespace, Dimensions }) =>
-          Namespace === 'AWS/Lambda' && JSON.stringify(Dimensions).includes(`OutputRef${id}`),
-      );
-      expect(
-        ofFunction.map((it) => `${it.MetricName} ${it.Statistic ?? it.ExtendedStatistic}`).sort(),
-      ).toEqual(['Duration p99', 'Errors Sum', 'Throttles Sum']);
-    },
-  );
+  it.each(FUNCTION_NAMES)('watch errors, throttles and the p99 of %s', (name) => {
+    const id = new RegExp(`OutputRef${logicalIdOf(name)}[0-9A-F]{8}`);
+    const ofFunction = alarms.filter(
+      ({ Namespace, MetricName, Dimensions }) =>
+        Namespace === 'AWS/Lambda' && MetricName !== 'IteratorAge' && id.test(JSON.stringify(Dimensions)),
+    );
+    expect(ofFunction.map((it) => `${it.MetricName} ${it.Statistic ?? it.ExtendedStatistic}`).sort()).toEqual(
+      ['Duration p99', 'Errors Sum', 'Throttles Sum'],
+    );
+  });
 
   it('watch the share of 5xx and the p99 of the API', () => {
     prod.hasResourceProperties(ALARM, { MetricName: '5xx', Statistic: 'Average', Threshold: 0.01 });
     prod.hasResourceProperties(ALARM, { MetricName: 'Latency', ExtendedStatistic: 'p99' });
+  });
+
+  const queueAlarms = (metric: string) =>
+    alarms
+      .filter(({ MetricName }) => MetricName === metric)
+      .map(({ Dimensions }) => /GetAtt(\w+?)[0-9A-F]{8}QueueName/.exec(JSON.stringify(Dimensions))?.[1])
+      .sort();
+
+  it('watch every queue where something ends that failed for good', () => {
+    const deadLetters = (['Messaging', 'Coupon', 'Marketing'] as const).flatMap((stack) =>
+      Object.keys(synthesize('prod').template(stack).findResources('AWS::SQS::Queue'))
+        .map((id) => id.slice(0, -8))
+        .filter((id) => id.endsWith('DeadLetters')),
+    );
+    expect(queueAlarms('ApproximateNumberOfMessagesVisible')).toEqual(deadLetters.sort());
+  });
+
+  it('watch how long work waits in each queue that is worked on', () => {
+    expect(queueAlarms('ApproximateAgeOfOldestMessage')).toEqual([
+      'ClaimQueue',
+      'CodeQueue',
+      'GrantQueue',
+      'RewardQueue',
+    ]);
+  });
+
+  it('watch whether the changes of coupons are kept up with', () => {
+    prod.hasResourceProperties(ALARM, { MetricName: 'IteratorAge', Threshold: 300_000 });
   });
 
   it('watch throttles and failures of the table', () => {
@@ -94,6 +121,15 @@ describe('the dashboard', () => {
     'TransactionConflict',
     'Latency',
     'Errors',
+    'ClaimWaitMs',
+    'RiskDecisions',
+    'CouponsGranted',
+    'CouponsExpired',
+    'RecordsFailed',
+    'ApproximateNumberOfMessagesVisible',
+    'ApproximateAgeOfOldestMessage',
+    'NumberOfMessagesDeleted',
+    'IteratorAge',
   ])('shows %s', (metric) => {
     const [dashboard] = Object.values(prod.findResources('AWS::CloudWatch::Dashboard'));
     expect(JSON.stringify(dashboard?.Properties.DashboardBody)).toContain(metric);

@@ -6,10 +6,19 @@ import { Template } from 'aws-cdk-lib/assertions';
 import cdkJson from '../cdk.json' with { type: 'json' };
 import type { Stage } from '../lib/config.ts';
 import { addFlashsale } from '../lib/flashsale.ts';
-import { FUNCTION_NAMES } from '../lib/functions.ts';
+import { FUNCTION_NAMES, type FunctionName } from '../lib/functions.ts';
 
-export type StackName = 'Data' | 'Identity' | 'Coupon' | 'Api' | 'Observability';
-export const STACK_NAMES: StackName[] = ['Data', 'Identity', 'Coupon', 'Api', 'Observability'];
+export const STACK_NAMES = [
+  'Data',
+  'Identity',
+  'Messaging',
+  'Config',
+  'Coupon',
+  'Marketing',
+  'Api',
+  'Observability',
+] as const;
+export type StackName = (typeof STACK_NAMES)[number];
 
 export interface Violation {
   readonly ruleName: string;
@@ -48,6 +57,11 @@ export function synthesize(stage: Stage, context: Record<string, string> = {}): 
     violations: readViolations(directory),
     template: (stack) => Template.fromJSON(assembly.getStackByName(`Flashsale-${stage}-${stack}`).template),
   };
+}
+
+/** What the CDK calls the function `claim-coupon`, `ClaimCoupon`, without the hash at the end. */
+export function logicalIdOf(name: FunctionName): string {
+  return name.replaceAll(/(^|-)(\w)/g, (_, _dash, letter: string) => letter.toUpperCase());
 }
 
 /** What the rules and our own annotations found; errors fail the synthesis before this. */

@@ -9,8 +9,10 @@ import {
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { Operation, type TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { RustFunction } from './rust-function.ts';
+import type { DeadLetterQueue, WorkQueue } from './work-queue.ts';
 
 const MINUTE = Duration.minutes(1);
 
@@ -32,6 +34,11 @@ interface AlarmSpec {
   /** Minutes out of five that must be bad. */
   readonly badMinutes: number;
   readonly description: string;
+}
+
+export interface StreamReader {
+  readonly fn: RustFunction;
+  readonly deadLetters: DeadLetterQueue;
 }
 
 /** Each alarm says what is wrong for whom, and where to look first. */
@@ -64,17 +71,30 @@ export class Alarms extends Construct {
       badMinutes: 3,
       description: `${fn.name} is slow: look at its traces and at conflicts and throttles of the table`,
     });
-    if (fn.deadLetterQueue) {
-      this.add(`${fn.node.id}DeadLetters`, {
-        metric: fn.deadLetterQueue.metricApproximateNumberOfMessagesVisible({
-          period: MINUTE,
-          statistic: Stats.MAXIMUM,
-        }),
-        threshold: 1,
-        badMinutes: 1,
-        description: `${fn.name} gave up on events: read its dead-letter queue, repair, then redrive`,
+    if (fn.deadLetterQueue) this.watchDeadLetters(fn.node.id, fn.name, fn.deadLetterQueue);
+  }
+
+  watchQueue(queue: WorkQueue): void {
+    this.watchDeadLetters(queue.node.id, queue.title, queue.deadLetters);
+    if (queue.staleAfter) {
+      this.add(`${queue.node.id}Age`, {
+        metric: queue.metricApproximateAgeOfOldestMessage({ period: MINUTE, statistic: Stats.MAXIMUM }),
+        threshold: queue.staleAfter.toSeconds(),
+        badMinutes: 3,
+        description: `What is in the ${queue.title} waits too long: raise the concurrency of the function that takes it`,
       });
     }
+  }
+
+  /** A function that follows the table's stream. */
+  watchStream({ fn, deadLetters }: StreamReader): void {
+    this.watchDeadLetters(fn.node.id, fn.name, deadLetters);
+    this.add(`${fn.node.id}IteratorAge`, {
+      metric: fn.metric('IteratorAge', { period: MINUTE, statistic: Stats.MAXIMUM }),
+      threshold: Duration.minutes(5).toMilliseconds(),
+      badMinutes: 3,
+      description: `${fn.name} lags behind the table: reports and restocking are late; raise streamParallelism`,
+    });
   }
 
   watchApi(api: HttpApi): void {
@@ -115,6 +135,15 @@ export class Alarms extends Construct {
       badMinutes: 2,
       description:
         'DynamoDB itself fails: see the AWS health dashboard; claims answer 503 and can be repeated',
+    });
+  }
+
+  private watchDeadLetters(id: string, whose: string, queue: IQueue): void {
+    this.add(`${id}DeadLetters`, {
+      metric: queue.metricApproximateNumberOfMessagesVisible({ period: MINUTE, statistic: Stats.MAXIMUM }),
+      threshold: 1,
+      badMinutes: 1,
+      description: `Dead letters of ${whose}: read them, repair, then redrive`,
     });
   }
 

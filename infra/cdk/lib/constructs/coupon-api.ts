@@ -1,23 +1,27 @@
 import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import {
+  type AddRoutesOptions,
   type CfnStage,
   CorsHttpMethod,
   DomainName,
   HttpApi,
   type HttpRoute,
+  type HttpRouteIntegration,
   HttpStage,
   LogGroupLogDestination,
 } from 'aws-cdk-lib/aws-apigatewayv2';
-import { HttpUserPoolAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers';
+import { HttpIamAuthorizer, HttpUserPoolAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
 import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
 import type { IUserPool, IUserPoolClient } from 'aws-cdk-lib/aws-cognito';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { CustomDomain, StageConfig } from '../config.ts';
 import type { FunctionName } from '../functions.ts';
-import { ROUTES, routeKey } from '../routes.ts';
+import { type Access, CLAIM_QUEUE, ROUTES, type Route, routeKey } from '../routes.ts';
+import { QueuedClaims } from './queued-claims.ts';
 import type { RustFunction } from './rust-function.ts';
 
 /** In every access token that a sign-in gives, and in no ID token. */
@@ -44,6 +48,7 @@ export interface CouponApiProps {
   readonly userPool: IUserPool;
   readonly userPoolClient: IUserPoolClient;
   readonly functions: Readonly<Record<FunctionName, RustFunction>>;
+  readonly claimQueue: IQueue;
 }
 
 /** The public HTTP API: the table of routes, each with its authorization and its own limit. */
@@ -51,6 +56,8 @@ export class CouponApi extends Construct {
   readonly httpApi: HttpApi;
   readonly url: string;
   readonly domain?: DomainName;
+  /** What a role of ours must be allowed to invoke to call the routes for services. */
+  readonly internalArn: string;
 
   constructor(scope: Construct, id: string, props: CouponApiProps) {
     super(scope, id);
@@ -65,6 +72,7 @@ export class CouponApi extends Construct {
     const stage = this.stage(config);
     this.addRoutes(props, stage);
     limitRoutes(stage, config.throttles);
+    this.internalArn = this.httpApi.arnForExecuteApi('*', '/v1/internal/*', '*');
     this.url = config.customDomain ? `https://${config.customDomain.domainName}/` : stage.url;
   }
 
@@ -93,27 +101,41 @@ export class CouponApi extends Construct {
     });
   }
 
-  private addRoutes({ functions, userPool, userPoolClient }: CouponApiProps, stage: HttpStage): void {
-    const authorizer = new HttpUserPoolAuthorizer('AccessToken', userPool, {
-      userPoolClients: [userPoolClient],
-    });
-    for (const fn of Object.values(functions)) {
-      const integration = new HttpLambdaIntegration(fn.name, fn, {
-        timeout: fn.timeout?.plus(COLD_START_ALLOWANCE),
+  private addRoutes(props: CouponApiProps, stage: HttpStage): void {
+    const integrations = integrationsOf(props);
+    const authorizations = authorizationsFor(props);
+    for (const route of ROUTES) {
+      const added = this.httpApi.addRoutes({
+        path: route.path,
+        methods: [route.method],
+        integration: integrations.get(route.target) as HttpRouteIntegration,
+        ...authorizations[route.access],
       });
-      for (const route of ROUTES.filter((it) => it.function === fn.name)) {
-        const added = this.httpApi.addRoutes({
-          path: route.path,
-          methods: [route.method],
-          integration,
-          ...(route.access === 'token' && { authorizer, authorizationScopes: [ACCESS_TOKEN_SCOPE] }),
-        });
-        // CloudFormation refuses a limit for a route that is not there yet.
-        stage.node.addDependency(...added);
-        if (route.access === 'public') added.forEach(acknowledgePublic);
-      }
+      // CloudFormation refuses a limit for a route that is not there yet.
+      stage.node.addDependency(...added);
+      if (route.access === 'public') added.forEach(acknowledgePublic);
     }
   }
+}
+
+function integrationsOf({ functions, claimQueue }: CouponApiProps) {
+  const integrations = new Map<Route['target'], HttpRouteIntegration>();
+  for (const fn of Object.values(functions)) {
+    const timeout = fn.timeout?.plus(COLD_START_ALLOWANCE);
+    integrations.set(fn.name, new HttpLambdaIntegration(fn.name, fn, { timeout }));
+  }
+  return integrations.set(CLAIM_QUEUE, new QueuedClaims(claimQueue));
+}
+
+function authorizationsFor({ userPool, userPoolClient }: CouponApiProps) {
+  const accessToken = new HttpUserPoolAuthorizer('AccessToken', userPool, {
+    userPoolClients: [userPoolClient],
+  });
+  return {
+    public: {},
+    token: { authorizer: accessToken, authorizationScopes: [ACCESS_TOKEN_SCOPE] },
+    iam: { authorizer: new HttpIamAuthorizer() },
+  } satisfies Record<Access, Pick<AddRoutesOptions, 'authorizer' | 'authorizationScopes'>>;
 }
 
 function acknowledgePublic(route: HttpRoute): void {
@@ -138,7 +160,13 @@ function cors(origins: readonly string[]) {
   if (origins.length === 0) return undefined;
   return {
     allowOrigins: [...origins],
-    allowMethods: [CorsHttpMethod.GET, CorsHttpMethod.POST, CorsHttpMethod.PATCH],
+    allowMethods: [
+      CorsHttpMethod.GET,
+      CorsHttpMethod.POST,
+      CorsHttpMethod.PATCH,
+      CorsHttpMethod.PUT,
+      CorsHttpMethod.DELETE,
+    ],
     allowHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'If-Match', 'If-None-Match'],
     exposeHeaders: ['ETag', 'Location', 'Idempotent-Replayed', 'Retry-After'],
     maxAge: Duration.hours(1),

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { Annotations, type Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { Annotations, CfnOutput, type Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import { type PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import {
   Architecture,
@@ -36,6 +36,10 @@ export interface RustFunctionProps {
   readonly environment?: Readonly<Record<string, string>>;
   /** Where an asynchronous event goes that failed for good; its depth is watched. */
   readonly deadLetterQueue?: IQueue;
+  /** How often Lambda repeats an asynchronous event that failed; twice unless told otherwise. */
+  readonly retryAttempts?: number;
+  /** How long an asynchronous event may wait to be handled; six hours unless told otherwise. */
+  readonly maxEventAge?: Duration;
 }
 
 /** The one way to define a function: a Rust binary on the bare OS runtime, traced, logged, least privileged. */
@@ -75,6 +79,8 @@ export class RustFunction extends LambdaFunction {
         ...props.environment,
       },
       deadLetterQueue: props.deadLetterQueue,
+      retryAttempts: props.retryAttempts,
+      maxEventAge: props.maxEventAge,
     });
     this.name = name;
     this.p99Goal = props.p99Goal;
@@ -94,5 +100,13 @@ export class RustFunction extends LambdaFunction {
           'Build the functions, or give their directory with -c bundles=DIR.',
       );
     }
+  }
+}
+
+/** Tells tools what CloudFormation called the functions, and where they log. */
+export function outputNames(functions: readonly RustFunction[]): void {
+  for (const fn of functions) {
+    new CfnOutput(fn.stack, `${fn.node.id}FunctionName`, { value: fn.functionName });
+    new CfnOutput(fn.stack, `${fn.node.id}LogGroup`, { value: fn.logGroup.logGroupName });
   }
 }

@@ -9,30 +9,50 @@ import {
   Stats,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import type { FunctionName } from '../functions.ts';
+import type { StreamReader } from './alarms.ts';
 import { METRICS_NAMESPACE, type RustFunction } from './rust-function.ts';
+import type { WorkQueue } from './work-queue.ts';
 
 const MINUTE = Duration.minutes(1);
 
 export interface SaleDashboardProps {
   readonly api: HttpApi;
   readonly functions: readonly RustFunction[];
+  readonly queues: readonly WorkQueue[];
+  readonly stream: StreamReader;
   readonly table: TableV2;
 }
 
 /** What one looks at while a sale runs: what guests got, how long it took, what it used. */
 export class SaleDashboard extends Construct {
-  constructor(scope: Construct, id: string, { api, functions, table }: SaleDashboardProps) {
+  constructor(scope: Construct, id: string, { api, functions, queues, stream, table }: SaleDashboardProps) {
     super(scope, id);
     const dashboard = new Dashboard(this, 'Dashboard', { defaultInterval: Duration.hours(3) });
 
     dashboard.addWidgets(
-      graph('Claims', [claims('ClaimsIssued', 'issued'), claims('ClaimsReplayed', 'repeated')]),
-      graph('Refused, by reason (sold out and others)', [claimsRefusedByReason()]),
+      graph('Claims', [
+        counted('claim-coupon', 'ClaimsIssued', 'issued'),
+        counted('claim-coupon', 'ClaimsReplayed', 'repeated'),
+      ]),
+      graph('Refused, by reason (sold out and others)', [countedBy('reason', 'ClaimsRefused')]),
       graph('Conflicts of claims', [
-        claims('ClaimConflicts', 'retried by the function'),
+        counted('claim-coupon', 'ClaimConflicts', 'retried by the function'),
         sum(table, 'TransactionConflict'),
       ]),
+    );
+    dashboard.addWidgets(
+      graph('Queued claims', [
+        counted('claim-coupon-batch', 'ClaimsIssued', 'issued'),
+        counted('claim-coupon-batch', 'ClaimsReplayed', 'repeated'),
+      ]),
+      graph('Queued claims: milliseconds until issued', [
+        metric('claim-coupon-batch', 'ClaimWaitMs', 'p50', Stats.p(50)),
+        metric('claim-coupon-batch', 'ClaimWaitMs', 'p99', Stats.p(99)),
+      ]),
+      graph('Risk decisions', [countedBy('decision', 'RiskDecisions', 'claim-coupon')]),
     );
     dashboard.addWidgets(
       graph('API requests', [
@@ -67,6 +87,47 @@ export class SaleDashboard extends Construct {
         sum(table, 'WriteThrottleEvents'),
       ]),
     );
+    dashboard.addWidgets(
+      graph(
+        'Queues: messages waiting',
+        queues.map((it) => waiting(it, it.title)),
+      ),
+      graph(
+        'Queues: seconds the oldest message waits',
+        queues.map((it) =>
+          it.metricApproximateAgeOfOldestMessage({
+            period: MINUTE,
+            statistic: Stats.MAXIMUM,
+            label: it.title,
+          }),
+        ),
+      ),
+      graph(
+        'Queues: messages done',
+        queues.map((it) => it.metricNumberOfMessagesDeleted({ period: MINUTE, label: it.title })),
+      ),
+    );
+    dashboard.addWidgets(
+      graph('Coupons without a sale', [
+        counted('grant-coupons', 'CouponsGranted', 'granted'),
+        countedBy('outcome', 'CodesExchanged', 'exchange-coupon'),
+      ]),
+      graph('Coupons expired and put on sale again', [
+        counted('expire-coupons', 'CouponsExpired', 'expired'),
+        counted('restock-coupons', 'CouponsRestocked', 'on sale again'),
+      ]),
+      graph('Records of batches that failed, by reason', [countedBy('reason', 'RecordsFailed')]),
+    );
+    dashboard.addWidgets(
+      graph('Coupon changes: milliseconds until counted', [
+        stream.fn.metric('IteratorAge', { period: MINUTE, statistic: Stats.MAXIMUM, label: stream.fn.name }),
+      ]),
+      graph('Dead letters', [
+        ...queues.map((it) => waiting(it.deadLetters, it.title)),
+        ...functions.flatMap((fn) => (fn.deadLetterQueue ? waiting(fn.deadLetterQueue, fn.name) : [])),
+        waiting(stream.deadLetters, stream.fn.name),
+      ]),
+    );
   }
 }
 
@@ -74,25 +135,35 @@ function graph(title: string, left: IMetric[]): GraphWidget {
   return new GraphWidget({ title, left, width: 8 });
 }
 
+function waiting(queue: IQueue, label: string): IMetric {
+  return queue.metricApproximateNumberOfMessagesVisible({ period: MINUTE, statistic: Stats.MAXIMUM, label });
+}
+
 function sum(table: TableV2, metricName: string): IMetric {
   return table.metric(metricName, { period: MINUTE, statistic: Stats.SUM, label: metricName });
 }
 
-function claims(metricName: string, label: string): Metric {
+/** A metric that a function writes itself. */
+function metric(service: FunctionName, metricName: string, label: string, statistic: string): Metric {
   return new Metric({
     namespace: METRICS_NAMESPACE,
     metricName,
-    dimensionsMap: { service: 'claim-coupon' },
-    statistic: Stats.SUM,
+    dimensionsMap: { service },
+    statistic,
     period: MINUTE,
     label,
   });
 }
 
-/** Finds the reasons by itself, so that a new one appears without a deployment. */
-function claimsRefusedByReason(): MathExpression {
+function counted(service: FunctionName, metricName: string, label: string): Metric {
+  return metric(service, metricName, label, Stats.SUM);
+}
+
+/** Of one function or of all. Finds the values of the dimension by itself, so that a new one needs no deployment. */
+function countedBy(dimension: string, metricName: string, service?: FunctionName): MathExpression {
+  const ofService = service ? `service="${service}" ` : '';
   return new MathExpression({
-    expression: `SEARCH('{${METRICS_NAMESPACE},service,reason} service="claim-coupon" MetricName="ClaimsRefused"', 'Sum', 60)`,
+    expression: `SEARCH('{${METRICS_NAMESPACE},service,${dimension}} ${ofService}MetricName="${metricName}"', 'Sum', 60)`,
     usingMetrics: {},
     label: '',
     period: MINUTE,

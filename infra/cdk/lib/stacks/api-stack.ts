@@ -11,12 +11,16 @@ export class ApiStack extends Stack {
   constructor(
     scope: Construct,
     id: string,
-    { config, userPool, userPoolClient, functions, ...props }: ApiStackProps,
+    { config, userPool, userPoolClient, functions, claimQueue, ...props }: ApiStackProps,
   ) {
     super(scope, id, props);
-    this.api = new CouponApi(this, 'Api', { config, userPool, userPoolClient, functions });
+    this.api = new CouponApi(this, 'Api', { config, userPool, userPoolClient, functions, claimQueue });
     new CfnOutput(this, 'ApiId', { value: this.api.httpApi.apiId });
     new CfnOutput(this, 'ApiUrl', { value: this.api.url });
+    new CfnOutput(this, 'InternalApiArn', {
+      description: 'Allow execute-api:Invoke on it to the services that use coupons',
+      value: this.api.internalArn,
+    });
     if (this.api.domain) {
       new CfnOutput(this, 'ApiDomainTarget', {
         description: 'Point a DNS alias for the custom domain here',

@@ -1,21 +1,31 @@
-import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import { Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import type { StageConfig } from '../config.ts';
 import type { CouponTable } from '../constructs/coupon-table.ts';
-import { RustFunction } from '../constructs/rust-function.ts';
-import type { FunctionName } from '../functions.ts';
+import type { RiskPolicy } from '../constructs/risk-policy.ts';
+import { outputNames, RustFunction } from '../constructs/rust-function.ts';
+import type { SecretKey } from '../constructs/secret-key.ts';
+import { followCoupons, ScheduledFunction, takeFrom } from '../constructs/triggers.ts';
+import type { DeadLetterQueue, WorkQueue } from '../constructs/work-queue.ts';
 
 export interface CouponStackProps extends StackProps {
   readonly config: StageConfig;
   readonly couponTable: CouponTable;
+  readonly claimQueue: WorkQueue;
+  readonly notificationQueue: WorkQueue;
+  readonly riskPolicy: RiskPolicy;
+  readonly riskKey: SecretKey;
 }
 
-/** The coupon functions, each with the permissions of its use case. */
+/** A coupon from sale to end: claimed, shown, used, expired; each function with the permissions of its use case. */
 export class CouponStack extends Stack {
-  readonly functions: Readonly<Record<FunctionName, RustFunction>>;
+  readonly functions;
+  /** Changes of coupons that could not be counted. */
+  readonly uncounted: DeadLetterQueue;
 
-  constructor(scope: Construct, id: string, { config, couponTable, ...props }: CouponStackProps) {
-    super(scope, id, props);
+  constructor(scope: Construct, id: string, props: CouponStackProps) {
+    const { config, couponTable, claimQueue, notificationQueue, riskPolicy, riskKey, ...stackProps } = props;
+    super(scope, id, stackProps);
     const environment = { COUPON_TABLE: couponTable.tableName };
 
     this.functions = {
@@ -28,16 +38,55 @@ export class CouponStack extends Stack {
         // A claim that retried its conflicts for this long would meet a guest who has long pressed again.
         timeout: Duration.seconds(5),
         p99Goal: Duration.millis(500),
+        environment: {
+          ...environment,
+          RISK_POLICY: riskPolicy.location,
+          RISK_KEY_SECRET: riskKey.secretArn,
+        },
+        permissions: [
+          couponTable.allowTakingStock(),
+          couponTable.allowOn('USER#*', 'dynamodb:Query', 'dynamodb:PutItem'),
+          couponTable.allowOn('CAMPAIGN#*', 'dynamodb:GetItem'),
+          couponTable.allowOn('LIMIT#*', 'dynamodb:GetItem', 'dynamodb:UpdateItem'),
+          riskPolicy.allowReading(),
+          riskKey.allowReading(),
+        ],
+      }),
+
+      'claim-coupon-batch': new RustFunction(this, 'ClaimCouponBatch', {
+        config,
+        name: 'claim-coupon-batch',
+        description: 'Claims coupons for the guests in the claim queue, many with one write to the stock',
+        // A hundred coupons are written at once, each over a connection of its own.
+        memorySize: 1024,
+        timeout: claimQueue.handlerTimeout,
+        p99Goal: Duration.seconds(5),
         environment,
         permissions: [
-          couponTable.allowOnTemplates(
-            'dynamodb:GetItem',
-            'dynamodb:BatchGetItem',
-            'dynamodb:UpdateItem',
-            // Finishes a top-up that was left half-way.
+          couponTable.allowTakingStock(),
+          couponTable.allowOn('USER#*', 'dynamodb:Query', 'dynamodb:PutItem'),
+          couponTable.allowOn(
+            'REQUEST#*',
             'dynamodb:PutItem',
+            'dynamodb:BatchWriteItem',
+            'dynamodb:UpdateItem',
           ),
-          couponTable.allowOnGuests('dynamodb:Query', 'dynamodb:PutItem'),
+        ],
+      }),
+
+      'show-claim': new RustFunction(this, 'ShowClaim', {
+        config,
+        name: 'show-claim',
+        description: 'Tells a guest what became of a queued claim',
+        memorySize: 256,
+        // Two reads and the length of the queue.
+        timeout: Duration.seconds(5),
+        p99Goal: Duration.millis(500),
+        environment: { ...environment, CLAIM_QUEUE_URL: claimQueue.queueUrl },
+        permissions: [
+          couponTable.allowOn('REQUEST#*', 'dynamodb:GetItem'),
+          couponTable.allowOn('USER#*', 'dynamodb:GetItem'),
+          claimQueue.allow('sqs:GetQueueAttributes'),
         ],
       }),
 
@@ -52,8 +101,8 @@ export class CouponStack extends Stack {
         p99Goal: Duration.millis(500),
         environment,
         permissions: [
-          couponTable.allowOnTemplates('dynamodb:GetItem', 'dynamodb:BatchGetItem'),
-          couponTable.allowListingTemplates(),
+          couponTable.allowOn('TEMPLATE#*', 'dynamodb:GetItem', 'dynamodb:BatchGetItem'),
+          couponTable.allowListing('TEMPLATES'),
         ],
       }),
 
@@ -66,7 +115,7 @@ export class CouponStack extends Stack {
         timeout: Duration.seconds(5),
         p99Goal: Duration.millis(500),
         environment,
-        permissions: [couponTable.allowOnGuests('dynamodb:GetItem', 'dynamodb:Query')],
+        permissions: [couponTable.allowOn('USER#*', 'dynamodb:GetItem', 'dynamodb:Query')],
       }),
 
       'manage-coupon-templates': new RustFunction(this, 'ManageCouponTemplates', {
@@ -78,21 +127,115 @@ export class CouponStack extends Stack {
         timeout: Duration.seconds(20),
         p99Goal: Duration.seconds(5),
         environment,
+        permissions: [couponTable.allowTakingStock(), couponTable.allowListing('TEMPLATES')],
+      }),
+
+      'quote-coupons': new RustFunction(this, 'QuoteCoupons', {
+        config,
+        name: 'quote-coupons',
+        description: "Tells which of a guest's coupons fit an order, and the best choice",
+        // Weighs combinations of coupons, which is arithmetic.
+        memorySize: 512,
+        timeout: Duration.seconds(5),
+        p99Goal: Duration.millis(500),
+        environment,
         permissions: [
-          couponTable.allowOnTemplates(
-            'dynamodb:GetItem',
-            'dynamodb:BatchGetItem',
-            'dynamodb:PutItem',
-            'dynamodb:UpdateItem',
-          ),
-          couponTable.allowListingTemplates(),
+          couponTable.allowOn('USER#*', 'dynamodb:Query'),
+          couponTable.allowOn('TEMPLATE#*', 'dynamodb:GetItem'),
+        ],
+      }),
+
+      'use-coupon': new RustFunction(this, 'UseCoupon', {
+        config,
+        name: 'use-coupon',
+        description: 'Locks, redeems, releases and refunds a coupon, each in one conditional write',
+        // Stands in the way of a checkout, so it gets the CPU of a claim.
+        memorySize: 512,
+        timeout: Duration.seconds(5),
+        p99Goal: Duration.millis(500),
+        environment,
+        permissions: [
+          // Looks for others that the order holds already.
+          couponTable.allowOn('USER#*', 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'),
+          couponTable.allowOn('TEMPLATE#*', 'dynamodb:GetItem'),
+        ],
+      }),
+
+      'expire-coupons': new ScheduledFunction(this, 'ExpireCoupons', {
+        config,
+        name: 'expire-coupons',
+        description: 'Ends coupons whose time is over',
+        everyMinutes: 5,
+        // One vCPU: a whole sale may expire in the same minute.
+        memorySize: 1769,
+        // The most there is; what it does not finish the next run does.
+        timeout: Duration.minutes(15),
+        p99Goal: Duration.minutes(10),
+        environment,
+        permissions: [
+          couponTable.allowListingExpiring(),
+          couponTable.allowOn('USER#*', 'dynamodb:UpdateItem'),
+        ],
+      }),
+
+      'remind-expiring-coupons': new ScheduledFunction(this, 'RemindExpiringCoupons', {
+        config,
+        name: 'remind-expiring-coupons',
+        description: 'Asks for a reminder to guests whose coupons end soon',
+        everyMinutes: 10,
+        memorySize: 512,
+        // Ends before the next run begins.
+        timeout: Duration.minutes(9),
+        p99Goal: Duration.minutes(5),
+        environment: { ...environment, NOTIFICATION_QUEUE_URL: notificationQueue.queueUrl },
+        permissions: [
+          couponTable.allowListingExpiring(),
+          couponTable.allowOn('USER#*', 'dynamodb:BatchGetItem'),
+          couponTable.allowOn('EXPIRY#REMINDED', 'dynamodb:GetItem', 'dynamodb:UpdateItem'),
+          notificationQueue.allow('sqs:SendMessage'),
+        ],
+      }),
+
+      'restock-coupons': new ScheduledFunction(this, 'RestockCoupons', {
+        config,
+        name: 'restock-coupons',
+        description: 'Puts coupons that came back on sale again',
+        everyMinutes: 1,
+        memorySize: 256,
+        // Ends before the next run begins.
+        timeout: Duration.seconds(55),
+        p99Goal: Duration.seconds(30),
+        environment,
+        permissions: [couponTable.allowChangingTemplates(), couponTable.allowListing('TEMPLATES')],
+      }),
+
+      'count-coupon-facts': new RustFunction(this, 'CountCouponFacts', {
+        config,
+        name: 'count-coupon-facts',
+        description: 'Counts what happens to coupons, for reports and for stock that comes back',
+        // A thousand changes with both images are a few megabytes of JSON.
+        memorySize: 512,
+        timeout: Duration.seconds(60),
+        p99Goal: Duration.seconds(20),
+        environment,
+        permissions: [
+          couponTable.allowOn('FACT#*', 'dynamodb:PutItem'),
+          couponTable.allowOn('REPORT#*', 'dynamodb:UpdateItem'),
+          couponTable.allowOn('TEMPLATE#*', 'dynamodb:UpdateItem'),
         ],
       }),
     };
 
-    for (const fn of Object.values(this.functions)) {
-      new CfnOutput(this, `${fn.node.id}FunctionName`, { value: fn.functionName });
-      new CfnOutput(this, `${fn.node.id}LogGroup`, { value: fn.logGroup.logGroupName });
-    }
+    takeFrom(claimQueue, this.functions['claim-coupon-batch'], {
+      batchSize: 100,
+      maxConcurrency: config.queuedClaimConcurrency,
+    });
+    this.uncounted = followCoupons(couponTable, this.functions['count-coupon-facts'], {
+      batchSize: 1000,
+      // Each batch adds up to one write per report; nobody reads reports by the second.
+      maxBatchingWindow: Duration.seconds(config.stage === 'local' ? 0 : 5),
+      parallelism: config.streamParallelism,
+    });
+    outputNames(Object.values(this.functions));
   }
 }

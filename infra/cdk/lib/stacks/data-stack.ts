@@ -2,6 +2,8 @@ import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import type { StageConfig } from '../config.ts';
 import { CouponTable } from '../constructs/coupon-table.ts';
+import { JobBucket } from '../constructs/job-bucket.ts';
+import { SecretKey } from '../constructs/secret-key.ts';
 
 export interface DataStackProps extends StackProps {
   readonly config: StageConfig;
@@ -10,10 +12,27 @@ export interface DataStackProps extends StackProps {
 /** What must outlive every deployment of code. */
 export class DataStack extends Stack {
   readonly couponTable: CouponTable;
+  readonly jobBucket: JobBucket;
+  /** Proves that an exchange code is one of ours. */
+  readonly exchangeKey: SecretKey;
+  /** Turns addresses and devices into what may be stored. */
+  readonly riskKey: SecretKey;
 
   constructor(scope: Construct, id: string, { config, ...props }: DataStackProps) {
     super(scope, id, props);
     this.couponTable = new CouponTable(this, 'CouponTable', config);
+    this.jobBucket = new JobBucket(this, 'JobBucket', config);
+    this.exchangeKey = new SecretKey(this, 'ExchangeKey', {
+      config,
+      description: 'Key of the exchange codes',
+      whyNeverRotated: 'Every code that was ever printed is checked with it.',
+    });
+    this.riskKey = new SecretKey(this, 'RiskKey', {
+      config,
+      description: 'Key under which addresses and devices are counted',
+      whyNeverRotated: 'Rotating it would reset every rate limit; it guards counters that live for hours.',
+    });
     new CfnOutput(this, 'CouponTableName', { value: this.couponTable.tableName });
+    new CfnOutput(this, 'JobBucketName', { value: this.jobBucket.bucketName });
   }
 }

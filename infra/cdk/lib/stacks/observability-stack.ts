@@ -5,22 +5,25 @@ import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { Construct } from 'constructs';
 import type { StageConfig } from '../config.ts';
-import { Alarms } from '../constructs/alarms.ts';
+import { Alarms, type StreamReader } from '../constructs/alarms.ts';
 import type { CouponTable } from '../constructs/coupon-table.ts';
 import type { RustFunction } from '../constructs/rust-function.ts';
 import { SaleDashboard } from '../constructs/sale-dashboard.ts';
+import type { WorkQueue } from '../constructs/work-queue.ts';
 
 export interface ObservabilityStackProps extends StackProps {
   readonly config: StageConfig;
   readonly api: HttpApi;
   readonly functions: readonly RustFunction[];
+  readonly queues: readonly WorkQueue[];
+  readonly stream: StreamReader;
   readonly couponTable: CouponTable;
 }
 
 /** Who is told when something is wrong, and where to look. */
 export class ObservabilityStack extends Stack {
   constructor(scope: Construct, id: string, props: ObservabilityStackProps) {
-    const { config, api, functions, couponTable, ...stackProps } = props;
+    const { config, api, functions, queues, stream, couponTable, ...stackProps } = props;
     super(scope, id, stackProps);
 
     const topic = new Topic(this, 'AlarmTopic', { enforceSSL: true });
@@ -30,12 +33,16 @@ export class ObservabilityStack extends Stack {
     functions.forEach((fn) => {
       alarms.watchFunction(fn);
     });
+    queues.forEach((queue) => {
+      alarms.watchQueue(queue);
+    });
+    alarms.watchStream(stream);
     alarms.watchApi(api);
     alarms.watchTable(couponTable);
     // The local AWS has no metric math.
     if (config.stage !== 'local') alarms.watchTableFailures(couponTable);
 
-    new SaleDashboard(this, 'Sale', { api, functions, table: couponTable });
+    new SaleDashboard(this, 'Sale', { api, functions, queues, stream, table: couponTable });
     new CfnOutput(this, 'AlarmTopicArn', { value: topic.topicArn });
   }
 }

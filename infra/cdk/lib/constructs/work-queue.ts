@@ -1,0 +1,65 @@
+import { Duration, Validations } from 'aws-cdk-lib';
+import { Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { Queue, QueueEncryption, type QueueProps } from 'aws-cdk-lib/aws-sqs';
+import type { Construct } from 'constructs';
+
+/** The most SQS has: what failed for good waits for a human, who may be on holiday. */
+const LONGEST_RETENTION = Duration.days(14);
+
+/** How long messages may wait to be taken together, where that saves writes. */
+export const BATCHING_WINDOW = Duration.seconds(1);
+
+/** A message that fails this often is not unlucky but wrong. */
+const TRIES = 5;
+
+const SECURE: QueueProps = { encryption: QueueEncryption.SQS_MANAGED, enforceSSL: true };
+
+/** Where something ends that failed for good. */
+export class DeadLetterQueue extends Queue {
+  constructor(scope: Construct, id: string) {
+    super(scope, id, { ...SECURE, retentionPeriod: LONGEST_RETENTION });
+    Validations.of(this).acknowledge({
+      id: 'AwsSolutions-SQS3',
+      reason: 'It is where dead letters go; its depth is watched.',
+    });
+  }
+}
+
+export interface WorkQueueProps {
+  /** As in "claim queue": names it in alarms and on the dashboard. */
+  readonly title: string;
+  /** Time-out of the function that takes messages from it. */
+  readonly handlerTimeout: Duration;
+  /** How long a message may wait before someone is told; unset while nothing takes messages from it. */
+  readonly staleAfter?: Duration;
+  /** Until an untouched message is lost; four days unless told otherwise. */
+  readonly retention?: Duration;
+}
+
+/** Work for later: encrypted, over TLS only, tried a few times, then kept aside. */
+export class WorkQueue extends Queue {
+  readonly title: string;
+  readonly handlerTimeout: Duration;
+  readonly staleAfter?: Duration;
+  readonly deadLetters: DeadLetterQueue;
+
+  constructor(scope: Construct, id: string, props: WorkQueueProps) {
+    const deadLetters = new DeadLetterQueue(scope, `${id}DeadLetters`);
+    super(scope, id, {
+      ...SECURE,
+      // Leaves room for Lambda's own retries when it is throttled:
+      // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+      visibilityTimeout: BATCHING_WINDOW.plus(Duration.seconds(6 * props.handlerTimeout.toSeconds())),
+      retentionPeriod: props.retention ?? Duration.days(4),
+      deadLetterQueue: { queue: deadLetters, maxReceiveCount: TRIES },
+    });
+    this.title = props.title;
+    this.handlerTimeout = props.handlerTimeout;
+    this.staleAfter = props.staleAfter;
+    this.deadLetters = deadLetters;
+  }
+
+  allow(...actions: string[]): PolicyStatement {
+    return new PolicyStatement({ effect: Effect.ALLOW, actions, resources: [this.queueArn] });
+  }
+}
