@@ -15,6 +15,12 @@ DENY := $(DENY_ROOT)/bin/cargo-deny
 # the whole workspace: alone they would be built against other features of the same dependencies, all anew.
 E2E := $(if $(wildcard tests/e2e/Cargo.toml),--features e2e/deployed)
 
+# `make sale -- --mode queued`: what follows is for the command, and no goal of its own.
+ifeq ($(firstword $(MAKECMDGOALS)),sale)
+SALE_ARGS := $(wordlist 2,$(words $(MAKECMDGOALS)),$(MAKECMDGOALS))
+$(if $(SALE_ARGS),$(eval $(sort $(SALE_ARGS)):;@:))
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help dev down sale package test ci xtask
 
@@ -28,8 +34,8 @@ dev: xtask ## build, start the local AWS, deploy, seed; Ctrl-C stops it (ARGS=--
 down: ## stop what `make dev ARGS=--detach` started
 	@cargo xtask down
 
-sale: xtask ## sell out a coupon to thousands of guests and check the books (ARGS='--stock 10 --guests 500')
-	@cargo xtask sale $(ARGS)
+sale: xtask ## sell out a coupon to thousands of guests and check the books (-- --mode queued --guests 500)
+	@cargo xtask sale $(ARGS) $(SALE_ARGS)
 
 package: ## build the functions for AWS (arm64, release) into target/lambda
 	@cargo xtask package

@@ -7,7 +7,7 @@ use serde_json::Value;
 /// Longer than the longest time-out of a function.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Templates on a page.
+/// Templates or campaigns on a page.
 const PAGE: u32 = 50;
 
 /// The HTTP API, as a guest or an operator uses it.
@@ -60,6 +60,12 @@ impl Api {
         answer(self.request(Method::POST, &path, Some(token)).header("Idempotency-Key", key)).await
     }
 
+    /// Puts a claim on a coupon of `template` into the queue under an idempotency key.
+    pub async fn queue_claim(&self, template: &str, token: &str, key: &str) -> reqwest::Result<Answer> {
+        let path = format!("/v1/coupon-templates/{template}/queued-claims");
+        answer(self.request(Method::POST, &path, Some(token)).header("Idempotency-Key", key)).await
+    }
+
     /// Publishes a template; returns it.
     pub async fn create_template(&self, token: &str, template: &Value) -> Result<Value> {
         let path = "/v1/admin/coupon-templates";
@@ -70,16 +76,50 @@ impl Api {
 
     /// All templates.
     pub async fn templates(&self, token: &str) -> Result<Vec<Value>> {
-        let mut templates = Vec::new();
-        let mut path = format!("/v1/admin/coupon-templates?limit={PAGE}");
+        self.list(token, "/v1/admin/coupon-templates").await
+    }
+
+    /// All campaigns.
+    pub async fn campaigns(&self, token: &str) -> Result<Vec<Value>> {
+        self.list(token, "/v1/admin/campaigns").await
+    }
+
+    /// Publishes a campaign with its templates, each by its id with what it is to have of it, and starts it; returns it.
+    pub async fn create_campaign(
+        &self,
+        token: &str,
+        campaign: &Value,
+        offers: &[(&str, Value)],
+    ) -> Result<Value> {
+        let created = self.send(Method::POST, "/v1/admin/campaigns", Some(token), Some(campaign)).await?;
+        ensure!(created.status == StatusCode::CREATED, "cannot create a campaign: {}", created.brief());
+        let path = format!("/v1/admin/campaigns/{}", created.text("id").context("a campaign without id")?);
+        let mut last = created;
+        let start = (Method::PATCH, path.clone(), serde_json::json!({ "status": "active" }));
+        let put = |(template, offer): &(&str, Value)| {
+            (Method::PUT, format!("{path}/templates/{template}"), offer.clone())
+        };
+        for (method, path, body) in offers.iter().map(put).chain([start]) {
+            let tag = last.header("etag").context("a campaign without ETag")?;
+            let change = self.request(method, &path, Some(token)).header("If-Match", tag);
+            last = answer(change.json(&body)).await?;
+            ensure!(last.status == StatusCode::OK, "cannot change {path}: {}", last.brief());
+        }
+        Ok(last.body)
+    }
+
+    /// All items of a list that comes in pages.
+    async fn list(&self, token: &str, path: &str) -> Result<Vec<Value>> {
+        let mut found = Vec::new();
+        let mut page = format!("{path}?limit={PAGE}");
         loop {
-            let answer = self.send(Method::GET, &path, Some(token), None).await?;
-            ensure!(answer.status == StatusCode::OK, "cannot list the templates: {}", answer.brief());
+            let answer = self.send(Method::GET, &page, Some(token), None).await?;
+            ensure!(answer.status == StatusCode::OK, "cannot list {path}: {}", answer.brief());
             let items = answer.body.get("items").and_then(Value::as_array);
-            templates.extend(items.context("a list of templates without items")?.iter().cloned());
+            found.extend(items.context("a list without items")?.iter().cloned());
             match answer.text("nextCursor") {
-                Some(cursor) => path = format!("/v1/admin/coupon-templates?limit={PAGE}&cursor={cursor}"),
-                None => return Ok(templates),
+                Some(cursor) => page = format!("{path}?limit={PAGE}&cursor={cursor}"),
+                None => return Ok(found),
             }
         }
     }

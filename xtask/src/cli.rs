@@ -50,7 +50,7 @@ enum Command {
     Env,
     /// Sell out a coupon to thousands of guests, and check that exactly the stock was issued
     #[command(
-        after_help = "Examples:\n  cargo xtask sale\n  cargo xtask sale --stock 3 --guests 200 --expected-claims-per-second 10000\n  cargo xtask sale --stock 5000 --guests 5000 --json sale.json\n\nExit status 1 if an invariant does not hold."
+        after_help = "Examples:\n  cargo xtask sale\n  cargo xtask sale --stock 3 --guests 200 --expected-claims-per-second 10000\n  cargo xtask sale --stock 5000 --guests 5000 --json sale.json\n  cargo xtask sale --mode queued --stock 500 --guests 2000\n\nExit status 1 if an invariant does not hold."
     )]
     Sale(sale::Arguments),
     /// Install the pinned Python and npm packages inside the repository; other commands do so when they need them

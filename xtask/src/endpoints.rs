@@ -20,6 +20,8 @@ pub struct Endpoints {
     pub user_pool_client_id: String,
     /// The DynamoDB table of templates, stock and coupons.
     pub coupon_table: String,
+    /// The bus on which other services tell what happened.
+    pub event_bus: String,
     /// The users made for trying things out.
     #[serde(default)]
     pub users: Vec<User>,
@@ -83,6 +85,7 @@ mod tests {
             user_pool_id: "pool".into(),
             user_pool_client_id: "client".into(),
             coupon_table: "table".into(),
+            event_bus: "bus".into(),
             users: vec![user("guest", "guest"), user("guest-2", "guest"), user("admin", "admin")],
         }
     }
@@ -104,9 +107,16 @@ mod tests {
         endpoints().write(&path).unwrap();
         assert_eq!(Endpoints::read(&path).unwrap(), endpoints());
         let text = fs::read_to_string(&path).unwrap();
-        for key in
-            ["apiUrl", "awsEndpoint", "region", "userPoolId", "userPoolClientId", "couponTable", "users"]
-        {
+        for key in [
+            "apiUrl",
+            "awsEndpoint",
+            "region",
+            "userPoolId",
+            "userPoolClientId",
+            "couponTable",
+            "eventBus",
+            "users",
+        ] {
             assert!(text.contains(&format!("\"{key}\": ")), "{key}");
         }
     }

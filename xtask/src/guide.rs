@@ -11,27 +11,48 @@ use crate::{Api, Endpoints, Identity, User, workspace};
 pub(crate) async fn print(endpoints: &Endpoints) -> Result<()> {
     let admin = endpoints.admin()?;
     let token = Identity::new(endpoints).await.token(&admin.name, &admin.password).await?.access_token;
-    let templates = Api::new(&endpoints.api_url)?.templates(&token).await?;
-    let template = examples(&templates).context("there is no template to show examples with")?;
+    let api = Api::new(&endpoints.api_url)?;
+    let examples = Examples::among(&api.templates(&token).await?, &api.campaigns(&token).await?);
+    let examples = examples.context("there is no template to show examples with")?;
     // Whoever reads only its beginning is content.
-    let _ = std::io::stdout().write_all(text(endpoints, template).as_bytes());
+    let _ = std::io::stdout().write_all(text(endpoints, &examples).as_bytes());
     Ok(())
 }
 
-/// The seeded template the examples claim, whatever was created since.
-fn examples(templates: &[Value]) -> Option<&str> {
-    let claimable = |it: &&Value| it.get("type").is_some_and(|kind| kind == "full_reduction");
-    templates.iter().rfind(claimable).or(templates.last())?.get("id")?.as_str()
+/// What the examples are shown with, by its id.
+#[derive(Debug, PartialEq, Eq)]
+struct Examples {
+    sale: String,
+    queued: String,
+    exchange: String,
+    campaign: String,
 }
 
-fn text(endpoints: &Endpoints, template: &str) -> String {
-    let Endpoints { api_url, aws_endpoint, users, .. } = endpoints;
+impl Examples {
+    /// The seeded ones, whatever was created since: the last of a list that begins with the newest.
+    fn among(templates: &[Value], campaigns: &[Value]) -> Option<Self> {
+        let is = |it: &Value, name: &str, value: &str| it.get(name).is_some_and(|member| member == value);
+        let id = |it: Option<&Value>| Some(it?.get("id")?.as_str()?.to_owned());
+        let found =
+            |fits: &dyn Fn(&Value) -> bool| id(templates.iter().rfind(|it| fits(it)).or(templates.last()));
+        Some(Self {
+            sale: found(&|it| is(it, "type", "full_reduction") && !is(it, "issueMode", "queued"))?,
+            queued: found(&|it| is(it, "issueMode", "queued"))?,
+            exchange: found(&|it| is(it, "issueType", "exchange"))?,
+            campaign: id(campaigns.last()).unwrap_or_default(),
+        })
+    }
+}
+
+fn text(endpoints: &Endpoints, examples: &Examples) -> String {
+    let Endpoints { api_url, aws_endpoint, users, event_bus, .. } = endpoints;
+    let Examples { sale, queued, exchange, campaign } = examples;
     let aws = aws_endpoint.as_deref().unwrap_or("a real account");
     let logs = workspace::local().join("logs");
     let logs = workspace::display(&logs);
     let users =
         lines(users, |User { name, password, group }| format!("{group:<11} {name}  password {password}\n"));
-    let curls = lines(&curls(api_url, template), |(title, command)| format!("\n# {title}\n{command}\n"));
+    let curls = lines(CURLS, |(title, command)| format!("\n# {title}\n{command}\n"));
     format!(
         "
 API         {api_url}
@@ -40,7 +61,17 @@ addresses   .local/endpoints.json
 logs        {logs}/ministack.log; each function's own, once it has run: {logs}/<function>.log
 
 {users}
-Each of these works as it stands, at the root of the repository; the token in it is always fresh.
+Paste this once, at the root of the repository. The tokens are good for an hour.
+
+api={api_url} aws={aws} bus={event_bus}
+guest=\"Authorization: Bearer $(cargo xtask token --user guest)\"
+admin=\"Authorization: Bearer $(cargo xtask token --user admin)\"
+json='Content-Type: application/json'
+sale={sale} queued={queued} exchange={exchange} campaign={campaign}
+first() {{ grep -o '\"'$1'\": *\"[^\"]*' | head -n 1 | cut -d '\"' -f 4; }}
+sub=$(cut -d . -f 2 <<< \"$guest\" | tr _- /+ | base64 -d 2> /dev/null | first sub)
+
+Then each of these works as it stands.
 {curls}"
     )
 }
@@ -50,77 +81,173 @@ fn lines<T>(items: &[T], text: impl FnMut(&T) -> String) -> String {
 }
 
 /// One for each route, in the order in which one would try them.
-fn curls(api: &str, template: &str) -> Vec<(&'static str, String)> {
-    let as_user = |user: &str| format!("-H \"Authorization: Bearer $(cargo xtask token --user {user})\"");
-    let (guest, admin) = (as_user("guest"), as_user("admin"));
-    let create = r#"'{"name":"满50减5","type":"full_reduction","amountFen":500,"threshold":{"type":"amount","amountFen":5000},"totalCount":100,"perUserLimit":1,"validDays":7,"startTime":"2026-01-01T00:00:00+08:00","endTime":"2036-01-01T00:00:00+08:00","issueType":"manual","expectedClaimsPerSecond":100}'"#;
-    vec![
-        ("what is on sale", format!("curl {api}/v1/coupon-templates")),
-        ("one sale", format!("curl {api}/v1/coupon-templates/{template}")),
-        (
-            "claim a coupon; again with the same key gives the same coupon",
-            format!(
-                "curl -i -X POST {api}/v1/coupon-templates/{template}/claims {guest} -H 'Idempotency-Key: first-try'"
-            ),
-        ),
-        ("my coupons", format!("curl '{api}/v1/me/coupons?status=unused&limit=10' {guest}")),
-        (
-            "one of my coupons, once there is one: its id is looked up in the list",
-            format!(
-                "curl {api}/v1/me/coupons/$(curl -s '{api}/v1/me/coupons?limit=1' {guest} | grep -o '\"id\":\"[^\"]*' | cut -d '\"' -f 4) {guest}"
-            ),
-        ),
-        (
-            "publish a template",
-            format!(
-                "curl -X POST {api}/v1/admin/coupon-templates {admin} -H 'Content-Type: application/json' -d {create}"
-            ),
-        ),
-        ("all templates", format!("curl '{api}/v1/admin/coupon-templates?limit=10' {admin}")),
-        (
-            "one template, with its version",
-            format!("curl -i {api}/v1/admin/coupon-templates/{template} {admin}"),
-        ),
-        (
-            "pause the sale; If-Match is the version, as the ETag of the last answer has it",
-            format!(
-                "curl -X PATCH {api}/v1/admin/coupon-templates/{template} {admin} -H 'If-Match: \"1\"' -H 'Content-Type: application/json' -d '{{\"status\":\"paused\"}}'"
-            ),
-        ),
-    ]
-}
+const CURLS: &[(&str, &str)] = &[
+    ("what is on sale", r#"curl "$api/v1/coupon-templates""#),
+    ("one sale", r#"curl "$api/v1/coupon-templates/$sale""#),
+    (
+        "claim a coupon; again with the same key gives the same coupon",
+        r#"curl -i -X POST "$api/v1/coupon-templates/$sale/claims" -H "$guest" -H 'Idempotency-Key: first-try'"#,
+    ),
+    ("my coupons", r#"curl "$api/v1/me/coupons?status=unused&limit=10" -H "$guest""#),
+    (
+        "one of my coupons, once there is one",
+        r#"coupon=$(curl -s "$api/v1/me/coupons?status=unused&limit=1" -H "$guest" | first id)
+curl "$api/v1/me/coupons/$coupon" -H "$guest""#,
+    ),
+    (
+        "what my coupons save on an order",
+        r#"draft='{"lines":[{"homestayId":"h-1","hostId":"host-1","city":"北京","checkIn":"2026-12-24","checkOut":"2026-12-26","amountFen":30000}],"firstOrder":true}'
+curl -X POST "$api/v1/me/coupon-quotes" -H "$guest" -H "$json" -d "$draft""#,
+    ),
+    (
+        "hold a coupon for an order",
+        r#"curl -X POST "$api/v1/me/coupons/$coupon/lock" -H "$guest" -H "$json" -d "{\"orderId\":\"order-1\",\"draft\":$draft}""#,
+    ),
+    (
+        "give it back",
+        r#"curl -X POST "$api/v1/me/coupons/$coupon/release" -H "$guest" -H "$json" -d '{"orderId":"order-1"}'"#,
+    ),
+    (
+        "the order service does the same in the guest's name, signed with IAM credentials",
+        r#"sign='--aws-sigv4 aws:amz:us-east-1:execute-api --user test:test'
+curl $sign -X POST "$api/v1/internal/guests/$sub/coupons/$coupon/lock" -H "$json" -d "{\"orderId\":\"order-1\",\"draft\":$draft}"
+curl $sign -X POST "$api/v1/internal/guests/$sub/coupons/$coupon/release" -H "$json" -d '{"orderId":"order-1"}'
+curl $sign -X POST "$api/v1/internal/guests/$sub/coupons/$coupon/lock" -H "$json" -d "{\"orderId\":\"order-1\",\"draft\":$draft}""#,
+    ),
+    (
+        "spend it; told twice, it is spent once",
+        r#"curl -X POST "$api/v1/me/coupons/$coupon/redeem" -H "$guest" -H "$json" -d '{"orderId":"order-1"}'
+curl $sign -X POST "$api/v1/internal/guests/$sub/coupons/$coupon/redeem" -H "$json" -d '{"orderId":"order-1"}'"#,
+    ),
+    (
+        "the order was cancelled",
+        r#"curl $sign -X POST "$api/v1/internal/guests/$sub/coupons/$coupon/refund" -H "$json" -d '{"orderId":"order-1"}'"#,
+    ),
+    (
+        "claim through the queue, then ask what came of it",
+        r#"claim=$(curl -si -X POST "$api/v1/coupon-templates/$queued/queued-claims" -H "$guest" -H 'Idempotency-Key: first-try' | grep -i '^location:' | tr -d '\r' | cut -d ' ' -f 2)
+curl "$api$claim" -H "$guest" # GET /v1/claims/$request"#,
+    ),
+    ("campaigns", r#"curl "$api/v1/campaigns""#),
+    ("one campaign", r#"curl "$api/v1/campaigns/$campaign""#),
+    (
+        "claim in a campaign, which chooses the coupon",
+        r#"curl -i -X POST "$api/v1/campaigns/$campaign/claims" -H "$guest" -H 'Idempotency-Key: first-try'"#,
+    ),
+    (
+        "exchange codes: order ten, wait for the file, exchange the first",
+        r#"batch=$(curl -s -X POST "$api/v1/admin/coupon-templates/$exchange/code-batches" -H "$admin" -H "$json" -d '{"count":10,"label":"demo"}' | first id)
+sleep 2; curl "$api/v1/admin/coupon-templates/$exchange/code-batches/$batch" -H "$admin"
+code=$(curl -s "$(curl -s "$api/v1/admin/coupon-templates/$exchange/code-batches/$batch" -H "$admin" | first downloadUrl)" | sed -n 2p | tr -d '\r')
+curl -X POST "$api/v1/me/coupon-exchanges" -H "$guest" -H "$json" -d "{\"code\":\"$code\"}""#,
+    ),
+    (
+        "all batches of a template",
+        r#"curl "$api/v1/admin/coupon-templates/$exchange/code-batches" -H "$admin""#,
+    ),
+    (
+        "revoke a batch",
+        r#"curl -X PATCH "$api/v1/admin/coupon-templates/$exchange/code-batches/$batch" -H "$admin" -H "$json" -d '{"disabled":true}'"#,
+    ),
+    (
+        "publish a template",
+        r#"curl -X POST "$api/v1/admin/coupon-templates" -H "$admin" -H "$json" -d '{"name":"满50减5","type":"full_reduction","amountFen":500,"threshold":{"type":"amount","amountFen":5000},"totalCount":100,"perUserLimit":1,"validDays":7,"startTime":"2026-01-01T00:00:00+08:00","endTime":"2036-01-01T00:00:00+08:00","issueType":"manual","expectedClaimsPerSecond":100}'"#,
+    ),
+    ("all templates", r#"curl "$api/v1/admin/coupon-templates?limit=10" -H "$admin""#),
+    ("one template, with its version", r#"curl -i "$api/v1/admin/coupon-templates/$sale" -H "$admin""#),
+    (
+        "pause the sale; If-Match is the version, as the ETag of the last answer has it",
+        r#"curl -X PATCH "$api/v1/admin/coupon-templates/$sale" -H "$admin" -H 'If-Match: "1"' -H "$json" -d '{"status":"paused"}'"#,
+    ),
+    ("what became of its coupons", r#"curl "$api/v1/admin/coupon-templates/$sale/report" -H "$admin""#),
+    (
+        "grant a coupon to a guest",
+        r#"grant=$(curl -s -X POST "$api/v1/admin/grants" -H "$admin" -H "$json" -H "Idempotency-Key: $RANDOM" -d "{\"templateId\":\"$queued\",\"recipients\":{\"guests\":[\"$sub\"]}}" | first id)
+curl "$api/v1/admin/grants/$grant" -H "$admin""#,
+    ),
+    ("who got nothing, and why", r#"curl "$api/v1/admin/grants/$grant/report" -H "$admin""#),
+    (
+        "pause a grant",
+        r#"curl -X PATCH "$api/v1/admin/grants/$grant" -H "$admin" -H "$json" -d '{"status":"paused"}'"#,
+    ),
+    ("all grants", r#"curl "$api/v1/admin/grants" -H "$admin""#),
+    (
+        "where to upload a longer list of guests",
+        r#"curl -X POST "$api/v1/admin/grant-uploads" -H "$admin" -H "$json" -d '{"bytes":37}'"#,
+    ),
+    (
+        "publish a campaign",
+        r#"new=$(curl -s -X POST "$api/v1/admin/campaigns" -H "$admin" -H "$json" -d '{"name":"春节","startTime":"2026-01-01T00:00:00+08:00","endTime":"2036-01-01T00:00:00+08:00","budgetFen":10000000}' | first id)"#,
+    ),
+    (
+        "offer a template in it; only while it is a draft can it be taken out again",
+        r#"curl -X PUT "$api/v1/admin/campaigns/$new/templates/$sale" -H "$admin" -H 'If-Match: "1"' -H "$json" -d '{}'
+curl -X DELETE "$api/v1/admin/campaigns/$new/templates/$sale" -H "$admin" -H 'If-Match: "2"'"#,
+    ),
+    ("all campaigns", r#"curl "$api/v1/admin/campaigns" -H "$admin""#),
+    ("one campaign, with its version", r#"curl -i "$api/v1/admin/campaigns/$campaign" -H "$admin""#),
+    (
+        "pause it",
+        r#"curl -X PATCH "$api/v1/admin/campaigns/$campaign" -H "$admin" -H 'If-Match: "4"' -H "$json" -d '{"status":"paused"}'"#,
+    ),
+    ("what became of its coupons", r#"curl "$api/v1/admin/campaigns/$campaign/report" -H "$admin""#),
+    (
+        "tell the bus that a guest has signed up, for which there is a coupon",
+        r#"curl -X POST "$aws" -H 'X-Amz-Target: AWSEvents.PutEvents' -H 'Content-Type: application/x-amz-json-1.1' -d "{\"Entries\":[{\"Source\":\"users\",\"DetailType\":\"guest.signed_up\",\"Detail\":\"{\\\"guestId\\\":\\\"$sub\\\",\\\"at\\\":\\\"2026-11-11T00:00:00Z\\\"}\",\"EventBusName\":\"$bus\"}]}""#,
+    ),
+];
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, path::Path};
+
     use serde_json::json;
 
     use super::*;
 
+    /// Whether a command sends `method` to `path`, where a variable of the shell stands for a parameter.
+    fn calls(command: &str, method: &str, path: &str) -> bool {
+        let wanted: Vec<&str> = path.split('/').collect();
+        let named = format!("-X {method} ");
+        command.lines().flat_map(|line| line.split("curl ")).any(|call| {
+            let is_method = if method == "GET" { !call.contains("-X ") } else { call.contains(&named) };
+            let urls = call.split("$api").skip(1).chain(call.split("GET ").skip(1));
+            is_method
+                && urls.map(|url| url.split(['"', '?', ' ']).next().unwrap_or_default()).any(|url| {
+                    let given: Vec<&str> = url.split('/').collect();
+                    let fits = |(given, wanted): (&&str, &&str)| {
+                        given == wanted || wanted.starts_with('{') && given.starts_with('$')
+                    };
+                    given.len() == wanted.len() && given.iter().zip(&wanted).all(fits)
+                })
+        })
+    }
+
     #[test]
     fn there_is_a_curl_for_each_route() {
-        let curls = curls("http://api", "T");
-        for route in [
-            "curl http://api/v1/coupon-templates",
-            "curl http://api/v1/coupon-templates/T",
-            "curl -i -X POST http://api/v1/coupon-templates/T/claims",
-            "curl 'http://api/v1/me/coupons?",
-            "curl http://api/v1/me/coupons/",
-            "curl -X POST http://api/v1/admin/coupon-templates ",
-            "curl 'http://api/v1/admin/coupon-templates?",
-            "curl -i http://api/v1/admin/coupon-templates/T ",
-            "curl -X PATCH http://api/v1/admin/coupon-templates/T ",
-        ] {
-            assert!(curls.iter().any(|(_, curl)| curl.starts_with(route)), "{route}");
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/openapi.json");
+        let document: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+        for (path, operations) in document["paths"].as_object().unwrap() {
+            for method in operations.as_object().unwrap().keys().map(|method| method.to_uppercase()) {
+                assert!(CURLS.iter().any(|(_, curl)| calls(curl, &method, path)), "{method} {path}");
+            }
         }
     }
 
     #[test]
-    fn the_examples_claim_the_first_template_that_was_seeded() {
-        let template = |id: &str, kind: &str| json!({ "id": id, "type": kind });
-        let templates =
-            [template("3", "full_reduction"), template("1", "full_reduction"), template("2", "cash")];
-        assert_eq!(examples(&templates), Some("1"));
-        assert_eq!(examples(&templates[2..]), Some("2"));
-        assert_eq!(examples(&[]), None);
+    fn the_examples_are_the_templates_that_were_seeded() {
+        let template = |id: &str, kind: &str, mode: &str, issue: &str| json!({ "id": id, "type": kind, "issueMode": mode, "issueType": issue });
+        let templates = [
+            template("5", "full_reduction", "direct", "manual"),
+            template("4", "cash", "direct", "exchange"),
+            template("3", "cash", "queued", "manual"),
+            template("1", "full_reduction", "direct", "manual"),
+            template("2", "cash", "direct", "manual"),
+        ];
+        let examples = Examples::among(&templates, &[json!({ "id": "C" })]).unwrap();
+        let Examples { sale, queued, exchange, campaign } = &examples;
+        assert_eq!([sale, queued, exchange, campaign], ["1", "3", "4", "C"]);
+        assert_eq!(Examples::among(&templates[4..], &[]).unwrap().sale, "2");
+        assert_eq!(Examples::among(&[], &[]), None);
     }
 }

@@ -5,6 +5,7 @@ mod crowd;
 mod guests;
 pub mod invariants;
 mod ledger;
+mod queue;
 mod report;
 
 use std::{fs, path::PathBuf, process::ExitCode, time::Instant};
@@ -19,6 +20,16 @@ use crate::{Api, Endpoints, Identity, dev, step::Progress, workspace};
 pub use guests::Guest;
 pub use ledger::read as read_ledger;
 pub use report::{Figures, Latency, Report};
+
+/// How guests claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// They wait for the answer
+    Direct,
+    /// They put their claim into the queue, and ask what became of it
+    Queued,
+}
 
 /// How big a sale is, and how wild.
 #[derive(Debug, Clone, Serialize, clap::Args)]
@@ -39,6 +50,9 @@ pub struct Options {
     /// The share of guests who press twice: the same request again, with the same Idempotency-Key
     #[arg(long, default_value_t = 0.1, value_parser = share)]
     pub repeat_share: f64,
+    /// How guests claim
+    #[arg(long, value_enum, default_value_t = Mode::Direct)]
+    pub mode: Mode,
 }
 
 /// The arguments of `cargo xtask sale`.
@@ -98,14 +112,23 @@ async fn hold(
     let template = template.get("id").and_then(|id| id.as_str()).context("a template without an id")?;
 
     let clock = Instant::now();
-    let tally = crowd::storm(&api, template, &guests, options, progress).await?;
+    let (tally, waits) = match options.mode {
+        Mode::Direct => (crowd::storm(&api, template, &guests, options, progress).await?, None),
+        Mode::Queued => {
+            let (tally, waits) = queue::storm(&api, template, &guests, options, progress).await?;
+            (tally, Some(waits))
+        }
+    };
     let elapsed = clock.elapsed();
 
     let step = progress.step("read the table");
     let ledger = ledger::read(endpoints, template).await?;
     step.done();
     let invited = guests.iter().map(|guest| guest.token.subject.clone()).collect();
-    let invariants = invariants::check(options.stock, &invited, &ledger, &tally.promises);
+    let mut invariants = invariants::check(options.stock, &invited, &ledger, &tally.promises);
+    if let Some(waits) = &waits {
+        invariants.extend(invariants::check_waits(waits));
+    }
     Ok(Report {
         template: template.to_owned(),
         api: endpoints.api_url.clone(),
@@ -124,7 +147,8 @@ fn template(options: &Options, now: Timestamp) -> serde_json::Value {
         "totalCount": options.stock, "perUserLimit": 1, "validDays": 30,
         // Clocks may differ by a little.
         "startTime": now - SignedDuration::from_mins(1), "endTime": now + SignedDuration::from_hours(24),
-        "issueType": "manual", "expectedClaimsPerSecond": options.expected_claims_per_second,
+        "issueType": "manual", "issueMode": options.mode,
+        "expectedClaimsPerSecond": options.expected_claims_per_second,
     })
 }
 

@@ -43,10 +43,57 @@ pub(crate) async fn seed(endpoints: &Endpoints, now: Timestamp) -> Result<()> {
     for template in missing {
         api.create_template(&token, &template).await.context("cannot seed the templates")?;
     }
-    Ok(())
+    seed_campaign(&api, &token, now).await.context("cannot seed the campaign")
 }
 
-/// All types, limited and unlimited stock, a running and a coming sale. The first is the one the examples claim.
+/// A campaign that gives half of the guests one coupon and half the other, within a budget.
+async fn seed_campaign(api: &Api, token: &str, now: Timestamp) -> Result<()> {
+    let exists = |it: &Value| it.get("name").is_some_and(|name| name == CAMPAIGN);
+    if api.campaigns(token).await?.iter().any(exists) {
+        return Ok(());
+    }
+    let mut offers = Vec::new();
+    for (template, variant) in campaign_templates(now).iter().zip(["cash", "discount"]) {
+        let created = api.create_template(token, template).await?;
+        let id = created.get("id").and_then(Value::as_str).context("a template without id")?.to_owned();
+        offers.push((id, json!({ "weight": 50, "variant": variant })));
+    }
+    let offers: Vec<(&str, Value)> = offers.iter().map(|(id, offer)| (id.as_str(), offer.clone())).collect();
+    let campaign = json!({
+        "name": CAMPAIGN, "description": "每人一张，先到先得",
+        "startTime": now, "endTime": now + SALES_LAST, "budgetFen": 1_000_000, "split": true,
+    });
+    api.create_campaign(token, &campaign, &offers).await.map(|_| ())
+}
+
+/// The campaign that every stack has.
+const CAMPAIGN: &str = "双旦大促";
+
+/// What the campaign offers: each of 100 coupons of at most 30 yuan.
+fn campaign_templates(now: Timestamp) -> [Value; 2] {
+    let common = json!({
+        "threshold": { "type": "amount", "amountFen": 10_000 },
+        "totalCount": 100, "perUserLimit": 1, "validDays": 30,
+        "startTime": now, "endTime": now + SALES_LAST, "issueType": "manual", "expectedClaimsPerSecond": 100,
+        "stacking": { "type": "group", "group": "festival" }, "restock": true,
+    });
+    let with = |own: Value| {
+        let mut template = common.clone();
+        if let (Some(template), Value::Object(own)) = (template.as_object_mut(), own) {
+            template.extend(own);
+        }
+        template
+    };
+    [
+        with(json!({ "name": "双旦立减30元", "type": "cash", "amountFen": 3000 })),
+        with(json!({
+            "name": "双旦8折", "type": "discount", "discountPercent": 20, "discountCapFen": 3000,
+        })),
+    ]
+}
+
+/// All types, limited and unlimited stock, a running and a coming sale, every way of issuing. The first is the one the
+/// examples claim.
 fn templates(now: Timestamp) -> Vec<Value> {
     let end = now + SALES_LAST;
     let soon = now + SALES_LAST / 30;
@@ -80,6 +127,26 @@ fn templates(now: Timestamp) -> Vec<Value> {
             "threshold": { "type": "amount", "amountFen": 5000 },
             "totalCount": -1, "perUserLimit": 1, "validDays": 30,
             "startTime": now, "endTime": end, "issueType": "manual", "expectedClaimsPerSecond": 100,
+            "scope": { "firstOrderOnly": true }, "stacking": { "type": "stackable" },
+        }),
+        json!({
+            "name": "整点秒杀券", "type": "cash", "amountFen": 9900,
+            "threshold": { "type": "amount", "amountFen": 20_000 },
+            "totalCount": 200, "perUserLimit": 1, "validDays": 7, "issueMode": "queued",
+            "startTime": now, "endTime": end, "issueType": "manual", "expectedClaimsPerSecond": 1000,
+        }),
+        json!({
+            "name": "注册礼", "type": "cash", "amountFen": 2000,
+            "threshold": { "type": "none" },
+            "totalCount": 10_000, "perUserLimit": 1, "validDays": 30,
+            "startTime": now, "endTime": end, "issueType": "auto", "autoRule": { "on": "sign_up" },
+            "expectedClaimsPerSecond": 20,
+        }),
+        json!({
+            "name": "门店兑换券", "type": "cash", "amountFen": 5000,
+            "threshold": { "type": "none" }, "scope": { "cities": ["北京"] },
+            "totalCount": 1000, "perUserLimit": 5, "validDays": 90,
+            "startTime": now, "endTime": end, "issueType": "exchange", "expectedClaimsPerSecond": 20,
         }),
     ]
 }
@@ -96,6 +163,8 @@ mod tests {
         let all = |member| templates.iter().filter_map(|it| it[member].as_str()).collect::<BTreeSet<_>>();
         assert_eq!(all("type"), BTreeSet::from(["cash", "discount", "full_reduction", "gift"]));
         assert_eq!(all("name").len(), templates.len());
+        assert_eq!(all("issueType"), BTreeSet::from(["auto", "exchange", "manual"]));
+        assert!(templates.iter().any(|it| it["issueMode"] == "queued"));
         assert!(templates.iter().any(|it| it["totalCount"] == -1));
         assert!(templates.iter().any(|it| it["startTime"].as_str() > Some("1970-01-01T00:00:00Z")));
     }

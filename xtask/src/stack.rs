@@ -232,6 +232,7 @@ async fn deploy(
         user_pool_id: outputs.get("UserPoolId")?,
         user_pool_client_id: outputs.get("UserPoolClientId")?,
         coupon_table: outputs.get("CouponTableName")?,
+        event_bus: outputs.get("BusName")?,
         users: seed::users(),
     };
     step.done();

@@ -1,7 +1,13 @@
 //! A private deployment of the whole app for each test program, and words to speak to it.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test that cannot be set up has failed")]
 
-use std::{path::Path, sync::LazyLock, time::Duration};
+use std::{
+    path::Path,
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
+
+use data_encoding::BASE64URL_NOPAD;
 
 use reqwest::{Client, Method, RequestBuilder, header::HeaderMap};
 use serde_json::{Value, json};
@@ -92,6 +98,15 @@ impl Person {
         Self { token: Some(token.to_owned()), ..self.clone() }
     }
 
+    /// The guest's id: the `sub` of the token.
+    pub fn subject(&self) -> String {
+        let token = self.token.as_deref().unwrap();
+        let payload = token.split('.').nth(1).unwrap();
+        let claims: Value =
+            serde_json::from_slice(&BASE64URL_NOPAD.decode(payload.as_bytes()).unwrap()).unwrap();
+        claims.get("sub").and_then(Value::as_str).unwrap().to_owned()
+    }
+
     /// A request, to be filled and [sent](send).
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.api_url));
@@ -151,4 +166,23 @@ pub async fn send(request: RequestBuilder) -> Answer {
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let body = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or_default();
     Answer { status, headers, body }
+}
+
+/// A condition that must come true; each look takes a request, so that nothing sleeps. The deadline is for an app that
+/// is broken, not for a machine that is busy.
+pub async fn until(mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = deadline();
+    while !holds().await {
+        assert!(before(deadline), "did not happen in time");
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test may give up by the clock")]
+fn deadline() -> Instant {
+    Instant::now() + Duration::from_mins(2)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test may give up by the clock")]
+fn before(deadline: Instant) -> bool {
+    Instant::now() < deadline
 }

@@ -1,9 +1,7 @@
 //! What people do with the app, over HTTP, with real tokens.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
-use std::time::{Duration, Instant};
-
-use e2e::{Person, send, template};
+use e2e::{Person, send, template, until};
 use reqwest::Method;
 use serde_json::{Value, json};
 use xtask::{Stack, sale};
@@ -72,25 +70,6 @@ fn guests_see_a_pause_a_top_up_and_a_resumption() {
     });
 }
 
-/// A condition that must come true; each look takes a request, so that nothing sleeps. The deadline is for an app that
-/// is broken, not for a machine that is busy.
-async fn until(mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = deadline();
-    while !holds().await {
-        assert!(before(deadline), "did not happen in time");
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a test may give up by the clock")]
-fn deadline() -> Instant {
-    Instant::now() + Duration::from_mins(2)
-}
-
-#[expect(clippy::disallowed_methods, reason = "a test may give up by the clock")]
-fn before(deadline: Instant) -> bool {
-    Instant::now() < deadline
-}
-
 #[test]
 fn a_sale_issues_exactly_its_stock() {
     deployed(async |stack| {
@@ -100,6 +79,7 @@ fn a_sale_issues_exactly_its_stock() {
             concurrency: 32,
             expected_claims_per_second: 200,
             repeat_share: 0.3,
+            mode: sale::Mode::Direct,
         };
         let report = sale::run(stack.endpoints(), &options).await.unwrap();
         assert!(report.holds(), "{report}");
@@ -161,7 +141,7 @@ fn bad_input_gets_its_exact_problem_and_never_a_500() {
             (post(String::new()), 400, "invalid-json"),
             (post("[]".into()), 422, "invalid-body"),
             (post("{}".into()), 422, "invalid-body"),
-            (post(format!("{{\"name\": \"{}\"}}", "x".repeat(20_000))), 413, "body-too-large"),
+            (post(format!("{{\"name\": \"{}\"}}", "x".repeat(70_000))), 413, "body-too-large"),
             (
                 operator.request(Method::POST, admin).header("Content-Type", "text/plain").body("{}"),
                 415,

@@ -5,7 +5,7 @@ mod cost;
 mod free_store;
 mod handler;
 mod raw;
-mod rounds;
+pub mod rounds;
 
 use std::{sync::Arc, time::Duration};
 
@@ -250,20 +250,23 @@ fn offer_load(rate: u32, duration: Duration, report: &mut Report) -> Result<()> 
     report.detail("offeredLoad", &latency)
 }
 
-fn per_second(round: &Round) -> f64 {
+/// How many requests a round answered a second.
+pub fn per_second(round: &Round) -> f64 {
     round.per_second
 }
 
-fn cpu_us(round: &Round) -> f64 {
+/// The processor time of a round's requests, each.
+pub fn cpu_us(round: &Round) -> f64 {
     round.cpu_us
 }
 
-fn middle(rounds: &[Round], figure: fn(&Round) -> f64) -> Result<f64> {
+/// The median over the rounds.
+pub fn middle(rounds: &[Round], figure: fn(&Round) -> f64) -> Result<f64> {
     median(&rounds.iter().map(figure).collect::<Vec<_>>()).context("no round was run")
 }
 
 /// The median of what each round came to of the one beside it.
-fn ratio(compared: &Compared, figure: fn(&Round) -> f64) -> Result<f64> {
+pub fn ratio(compared: &Compared, figure: fn(&Round) -> f64) -> Result<f64> {
     let of = |rounds: &[Round]| rounds.iter().map(figure).collect::<Vec<_>>();
     median(&ratios(&of(&compared.ours), &of(&compared.theirs))).context("no round was run")
 }
@@ -272,6 +275,7 @@ fn halves(halves: u64) -> f64 {
     halves as f64 / 2.0
 }
 
-fn multi_threaded() -> Result<Runtime> {
+/// A runtime with a thread for each core.
+pub fn multi_threaded() -> Result<Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }

@@ -1,4 +1,5 @@
-//! Measures the claim: `cargo xtask bench claim` and `cargo xtask bench start`. `docs/performance.md` has the figures.
+//! Measures the claim, `cargo xtask bench claim` and `cargo xtask bench start`, and what stands before it,
+//! `cargo xtask bench rate-limit`. `docs/performance.md` has the figures.
 #![allow(
     clippy::disallowed_methods,
     clippy::float_arithmetic,
@@ -9,8 +10,11 @@
 mod claim;
 mod clock;
 mod event;
+mod expire;
 mod machine;
 mod progress;
+mod quote;
+mod rate_limit;
 mod report;
 mod sale;
 mod start;
@@ -49,6 +53,12 @@ enum Command {
     Claim(claim::Arguments),
     /// The function as a process: cold start, memory, processor time per claim, size
     Start(start::Arguments),
+    /// A check of each kind of limit beside the raw conditional write; remembered refusals beside checks
+    RateLimit(rate_limit::Arguments),
+    /// Processor time of an expiry, and what a million of them take
+    Expire(expire::Arguments),
+    /// Processor time of a quote, beside trying every combination
+    Quote(quote::Arguments),
     /// Capacity units of each operation
     Units,
 }
@@ -58,11 +68,17 @@ fn main() -> Result<ExitCode> {
     let mut report = Report::new(match &cli.command {
         Command::Claim(_) => "bench claim",
         Command::Start(_) => "bench start",
+        Command::RateLimit(_) => "bench rate-limit",
+        Command::Expire(_) => "bench expire",
+        Command::Quote(_) => "bench quote",
         Command::Units => "bench units",
     })?;
     match &cli.command {
         Command::Claim(arguments) => claim::run(arguments, &mut report)?,
         Command::Start(arguments) => start::run(arguments, &mut report)?,
+        Command::RateLimit(arguments) => rate_limit::run(arguments, &mut report)?,
+        Command::Expire(arguments) => expire::run(arguments, &mut report)?,
+        Command::Quote(arguments) => quote::run(arguments, &mut report)?,
         Command::Units => units::run(&mut report)?,
     }
     report.close()?;

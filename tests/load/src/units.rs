@@ -15,10 +15,12 @@ use aws_sdk_dynamodb::{
 use claim_coupon::handler::{self, Chance};
 use coupon_dynamodb::CouponTable;
 use domain_coupon::{
-    CouponShelf, NewTemplate, SaleMemory, Template, TemplateChange, TemplateShelf, TemplateStore,
-    change_template,
+    Actor, ClaimCoupon, CodeUse, CouponCode, CouponShelf, ExpiryStore, MAX_BATCH, NewTemplate, SaleMemory,
+    Source, Template, TemplateChange, TemplateShelf, TemplateStore, Transition, change_template, claim_batch,
+    transition,
 };
-use domain_ids::{CouponId, Nth, TemplateId};
+use domain_ids::{CodeBatchId, CouponId, Nth, TemplateId};
+use domain_money::Fen;
 use jiff::Timestamp;
 use lambda_http::{http::StatusCode, request};
 use serde::Serialize;
@@ -60,7 +62,7 @@ pub fn run(report: &mut Report) -> Result<()> {
         ((*what).to_owned(), vec![*reads, *writes, *requests as f64, *transactions as f64])
     });
     report.table(&["", "read units", "write units", "requests", "of them transactions"], rows);
-    for (what, reads, writes) in [(CLAIM, 0.0, 4.0), (REMEMBERED, 0.0, 0.0)] {
+    for (what, reads, writes) in [(CLAIM, 0.0, 5.0), (REMEMBERED, 0.0, 0.0)] {
         let measured = operations.iter().find(|operation| operation.what == what).context(what)?;
         let figure = |unit, value, most| Figure::new(what, value, unit).must_be(Goal::AtMost(most));
         report.extend([
@@ -108,6 +110,10 @@ async fn measure() -> Result<Vec<Operation>> {
     bench.stop("read a template");
     TemplateShelf::remaining(&bench.table, &limited).await?;
     bench.stop("count what is left of 50 shards");
+
+    bench.transitions(coupon, now).await?;
+    bench.batch(several.id, now).await?;
+    bench.exchange(now).await?;
 
     for n in 2..SMALL_STOCK as usize {
         bench.answer(limited.id, n, true).await?;
@@ -180,6 +186,82 @@ impl Bench {
         self.answer(template, n, keyed).await?;
         self.stop(what);
         Ok(())
+    }
+
+    /// The life of a coupon, then the end of another one's time.
+    async fn transitions(&mut self, coupon: CouponId, now: Timestamp) -> Result<()> {
+        let guest = event::guest(1, 1).parse()?;
+        let order = || "order-1".parse();
+        let steps = [
+            ("lock a coupon", Transition::Lock { order: order()?, saved: Fen::new(2_000) }),
+            ("release it", Transition::Release { order: order()? }),
+            ("lock it again", Transition::Lock { order: order()?, saved: Fen::new(2_000) }),
+            ("redeem it", Transition::Redeem { order: order()? }),
+            ("redeem it again: a repeat", Transition::Redeem { order: order()? }),
+            ("refund it", Transition::Refund { order: order()? }),
+        ];
+        for (what, step) in steps {
+            self.start();
+            transition(&self.table, Actor::Service, &guest, coupon, &step, now).await?;
+            self.stop(what);
+        }
+        let guest = event::guest(1, 0).parse()?;
+        let other = CouponId::new(&guest, coupon.template(), Nth::MIN);
+        let due = self.table.coupon(&guest, other).await?.context("the coupon")?.expires_at;
+        self.start();
+        self.table.expire(&guest, other, due).await?;
+        self.stop("expire a coupon");
+        Ok(())
+    }
+
+    /// Ten claims in one transaction.
+    async fn batch(&mut self, template: TemplateId, now: Timestamp) -> Result<()> {
+        let claim = |n: usize| -> Result<ClaimCoupon> {
+            Ok(ClaimCoupon {
+                guest: format!("queued-{n}").parse()?,
+                code: CouponCode::from_random(n as u128),
+                ..Self::command(template, now)?
+            })
+        };
+        let claims: Vec<ClaimCoupon> = (0..MAX_BATCH).map(claim).collect::<Result<_>>()?;
+        self.start();
+        claim_batch(&self.table, &self.memory, &claims).await;
+        self.stop("claim ten in one transaction, where a guest may have several");
+        Ok(())
+    }
+
+    async fn exchange(&mut self, now: Timestamp) -> Result<()> {
+        let template = self
+            .publish("create an exchange template", 4, |draft| {
+                draft.issue_type = domain_coupon::IssueType::Exchange;
+            })
+            .await?;
+        self.operations.pop();
+        let code = CodeUse { batch: CodeBatchId::from_parts(1, 1), index: 1 };
+        let claim = ClaimCoupon {
+            source: Source::Exchange,
+            exchange: Some(code),
+            ..Self::command(template.id, now)?
+        };
+        self.memory.learn(template.id, Some(Arc::new(template)), now);
+        self.start();
+        domain_coupon::claim(&self.table, &self.memory, &claim).await?;
+        self.stop("claim with an exchange code");
+        Ok(())
+    }
+
+    fn command(template: TemplateId, now: Timestamp) -> Result<ClaimCoupon> {
+        Ok(ClaimCoupon {
+            guest: "guest-with-a-code".parse()?,
+            template,
+            source: Source::Claim,
+            campaign: None,
+            exchange: None,
+            key: None,
+            code: CouponCode::from_random(1),
+            at: now,
+            seed: 1,
+        })
     }
 
     async fn answer(&self, template: TemplateId, n: usize, keyed: bool) -> Result<StatusCode> {

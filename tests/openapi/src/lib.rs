@@ -1,10 +1,12 @@
 //! The API as one document (`OpenAPI` 3.1), made from the Rust types and the functions' own annotations.
 
+mod queued_claims;
+
 use utoipa::{
     Modify, OpenApi,
     openapi::{
         self, ComponentsBuilder,
-        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+        security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
 
@@ -13,7 +15,7 @@ use utoipa::{
     info(
         title = "flashsale",
         version = "1",
-        description = "Coupons of a homestay platform: operators publish templates, guests claim coupons.\n\n\
+        description = "Coupons of a homestay platform: operators publish templates and campaigns, guests claim coupons and use them.\n\n\
             Errors are problems (RFC 9457) whose `type` is `urn:flashsale:problem:<slug>`; the slugs are listed with \
             each response. Without a valid access token API Gateway itself answers 401, and 429 above its limits. \
             Money is an integer number of fen. Times are RFC 3339.",
@@ -22,36 +24,76 @@ use utoipa::{
     servers((url = "/", description = "Where the API is deployed")),
     tags(
         (name = "sales", description = "What can be claimed; public"),
-        (name = "coupons", description = "What a guest claims and holds"),
+        (name = "campaigns", description = "Sales under one schedule, audience and budget"),
+        (name = "coupons", description = "What a guest claims, holds and uses"),
+        (name = "internal", description = "What services do in a guest's name, signed with IAM credentials"),
         (name = "admin", description = "What operators do, as members of the group `admin`"),
     ),
     paths(
         list_coupon_templates::handler::list,
         list_coupon_templates::handler::show,
+        list_campaigns::handler::list,
+        list_campaigns::handler::show,
         claim_coupon::handler::handle,
+        claim_coupon::campaign::handle,
+        queued_claims::enqueue,
+        show_claim::handler::handle,
+        exchange_coupon::handler::handle,
         list_my_coupons::handler::list,
         list_my_coupons::handler::show,
+        quote_coupons::handler::handle,
+        use_coupon::handler::lock,
+        use_coupon::handler::redeem,
+        use_coupon::handler::release,
+        use_coupon::handler::lock_for_guest,
+        use_coupon::handler::redeem_for_guest,
+        use_coupon::handler::release_for_guest,
+        use_coupon::handler::refund_for_guest,
         manage_coupon_templates::handler::create,
         manage_coupon_templates::handler::list,
         manage_coupon_templates::handler::show,
         manage_coupon_templates::handler::change,
+        show_coupon_report::handler::of_template,
+        show_coupon_report::handler::of_campaign,
+        manage_campaigns::handler::create,
+        manage_campaigns::handler::list,
+        manage_campaigns::handler::show,
+        manage_campaigns::handler::change,
+        manage_campaigns::handler::offer,
+        manage_campaigns::handler::withdraw,
+        manage_exchange_codes::handler::create,
+        manage_exchange_codes::handler::list,
+        manage_exchange_codes::handler::show,
+        manage_exchange_codes::handler::change,
+        manage_grants::handler::create,
+        manage_grants::handler::list,
+        manage_grants::handler::show,
+        manage_grants::handler::change,
+        manage_grants::handler::show_report,
+        manage_grants::handler::prepare,
     ),
-    modifiers(&AccessToken),
+    modifiers(&Security),
 )]
 struct Api;
 
-struct AccessToken;
+/// The ways in.
+struct Security;
 
-impl Modify for AccessToken {
+impl Modify for Security {
     fn modify(&self, api: &mut openapi::OpenApi) {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("JWT")
             .description(Some("An access token (not an id token) of the Cognito user pool"))
             .build();
+        let signature = ApiKeyValue::with_description(
+            "Authorization",
+            "AWS Signature Version 4 of a principal that may `execute-api:Invoke` the route",
+        );
         let components = api.components.take().unwrap_or_default();
-        let components =
-            ComponentsBuilder::from(components).security_scheme("jwt", SecurityScheme::Http(scheme));
+        let components = ComponentsBuilder::from(components)
+            .security_scheme("jwt", SecurityScheme::Http(scheme))
+            .security_scheme("iam", SecurityScheme::ApiKey(ApiKey::Header(signature)));
         api.components = Some(components.build());
     }
 }

@@ -41,6 +41,8 @@ fn every_event_sample_is_of_a_documented_route_and_every_route_has_one() {
             event["routeKey"].as_str().unwrap().to_owned()
         })
         .collect();
+    // API Gateway serves it without a function.
+    documented.retain(|route| route != "POST /v1/coupon-templates/{id}/queued-claims");
     documented.sort();
     sampled.sort();
     sampled.dedup();
@@ -54,7 +56,8 @@ fn every_operation_names_its_errors_and_is_protected_unless_public() {
         let responses = operation["responses"].as_object().unwrap();
         assert!(responses.keys().any(|status| status.starts_with('2')), "{route}");
         assert!(responses.contains_key("503") && responses.contains_key("429"), "{route}");
-        let public = route.starts_with("GET /v1/coupon-templates");
+        let public =
+            ["GET /v1/coupon-templates", "GET /v1/campaigns"].iter().any(|public| route.starts_with(public));
         assert_eq!(operation["security"].is_array(), !public, "{route}");
         assert_eq!(responses.contains_key("401"), !public, "{route}");
     }

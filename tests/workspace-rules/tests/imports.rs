@@ -9,7 +9,9 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Leaf,
+    Coupon,
     Domain,
+    Contracts,
     Adapter,
     Platform,
     Function,
@@ -27,7 +29,9 @@ struct Crate {
 fn place(folder: &str) -> Place {
     match folder.split('/').collect::<Vec<_>>().as_slice() {
         ["shared", "domain", "ids" | "money"] => Place::Leaf,
+        ["shared", "domain", "coupon"] => Place::Coupon,
         ["shared", "domain", _] => Place::Domain,
+        ["shared", "contracts"] => Place::Contracts,
         ["shared", "adapters", _] => Place::Adapter,
         ["shared", "platform", _] => Place::Platform,
         ["shared", "testing"] => Place::Testing,
@@ -73,7 +77,7 @@ fn breaches(rule: impl Fn(&Crate, &str, Option<Place>, bool) -> bool) -> Vec<Str
 fn the_domain_knows_neither_aws_nor_http_nor_a_runtime() {
     let foreign = ["aws-", "lambda", "http", "hyper", "tokio", "tracing", "metrics", "reqwest", "axum"];
     let found = breaches(|member, import, _, test_only| {
-        matches!(member.place, Place::Domain | Place::Leaf)
+        matches!(member.place, Place::Domain | Place::Coupon | Place::Leaf | Place::Contracts)
             && !test_only
             && foreign.iter().any(|prefix| import.starts_with(prefix))
     });
@@ -81,9 +85,10 @@ fn the_domain_knows_neither_aws_nor_http_nor_a_runtime() {
 }
 
 #[test]
-fn the_domain_imports_leaves_alone() {
+fn the_domain_is_built_on_coupons_and_coupons_and_contracts_on_leaves() {
     let found = breaches(|member, _, import, test_only| match (member.place, import) {
-        (Place::Domain, Some(import)) => !test_only && import != Place::Leaf,
+        (Place::Domain, Some(import)) => !test_only && !matches!(import, Place::Leaf | Place::Coupon),
+        (Place::Coupon | Place::Contracts, Some(import)) => !test_only && import != Place::Leaf,
         (Place::Leaf, Some(_)) => !test_only,
         _ => false,
     });
@@ -94,7 +99,17 @@ fn the_domain_imports_leaves_alone() {
 fn the_platform_knows_no_domain_and_no_adapter() {
     let found = breaches(|member, _, import, _| {
         member.place == Place::Platform
-            && matches!(import, Some(Place::Leaf | Place::Domain | Place::Adapter | Place::Function))
+            && matches!(
+                import,
+                Some(
+                    Place::Leaf
+                        | Place::Coupon
+                        | Place::Domain
+                        | Place::Contracts
+                        | Place::Adapter
+                        | Place::Function
+                )
+            )
     });
     assert!(found.is_empty(), "{found:#?}");
 }

@@ -13,6 +13,7 @@ use anyhow::Result;
 use futures_util::future::join_all;
 use hdrhistogram::Histogram;
 use reqwest::StatusCode;
+use serde_json::Value;
 
 use super::{Figures, Guest, Latency, Options, invariants::Promise};
 use crate::{
@@ -21,10 +22,10 @@ use crate::{
 };
 
 /// After so many tries a guest gives up.
-const MAX_TRIES: u32 = 20;
+pub(super) const MAX_TRIES: u32 = 20;
 
 /// Without a word from the server.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Nobody waits longer, whatever the server says.
 const MAX_WAIT: Duration = Duration::from_secs(10);
@@ -43,15 +44,17 @@ pub(super) struct Tally {
     issued: BTreeSet<String>,
     replayed: u64,
     refused: BTreeMap<String, u64>,
-    gave_up: u64,
+    pub(super) gave_up: u64,
     retried: BTreeMap<String, u64>,
     errors: BTreeMap<String, u64>,
     latency: Histogram<u64>,
+    /// From the 202 to the outcome.
+    waited: Histogram<u64>,
 }
 
 /// What one request came to.
 #[derive(Debug, PartialEq, Eq)]
-enum Outcome {
+pub(super) enum Outcome {
     /// A coupon, and whether it is one the guest already had.
     Promised { promise: Promise, replayed: bool },
     /// No, for good; the problem's name.
@@ -88,7 +91,7 @@ pub(super) async fn storm(
 
 /// The guests by number in the order of their claims: who presses twice stands there twice in a row, so that both
 /// requests are under way at once.
-fn line_up(guests: usize, repeat_share: f64) -> Vec<usize> {
+pub(super) fn line_up(guests: usize, repeat_share: f64) -> Vec<usize> {
     let mut line: Vec<usize> = (0..guests).collect();
     fastrand::shuffle(&mut line);
     line.into_iter()
@@ -98,7 +101,7 @@ fn line_up(guests: usize, repeat_share: f64) -> Vec<usize> {
 
 /// Until there is an answer; a repeat has the same key, so that nothing is claimed twice.
 async fn claim(api: &Api, template: &str, guest: &Guest, tally: &Mutex<Tally>, step: &Step) {
-    let key = format!("{template}/{}", guest.token.subject);
+    let key = key(template, guest);
     for _ in 0..MAX_TRIES {
         let started = Instant::now();
         let answer = api.claim(template, &guest.token.access_token, &key).await;
@@ -113,11 +116,21 @@ async fn claim(api: &Api, template: &str, guest: &Guest, tally: &Mutex<Tally>, s
             step.say(tally.brief());
         }
         let Some(wait) = wait else { return };
-        tokio::time::sleep(wait + Duration::from_millis(fastrand::u64(..MAX_JITTER_MS))).await;
+        pause(wait).await;
     }
     if let Ok(mut tally) = tally.lock() {
         tally.gave_up += 1;
     }
+}
+
+/// About so long.
+pub(super) async fn pause(wait: Duration) {
+    tokio::time::sleep(wait + Duration::from_millis(fastrand::u64(..MAX_JITTER_MS))).await;
+}
+
+/// The idempotency key of a guest's claim.
+pub(super) fn key(template: &str, guest: &Guest) -> String {
+    format!("{template}/{}", guest.token.subject)
 }
 
 fn judge(guest: &Guest, answer: reqwest::Result<Answer>) -> Outcome {
@@ -125,41 +138,45 @@ fn judge(guest: &Guest, answer: reqwest::Result<Answer>) -> Outcome {
         Ok(answer) => answer,
         Err(error) => return Outcome::Failed(kind_of(&error)),
     };
-    let named = || match answer.problem() {
-        Some(problem) => format!("{} {problem}", answer.status.as_u16()),
-        None => answer.status.as_u16().to_string(),
-    };
     match answer.status {
-        StatusCode::CREATED => match promise(guest, &answer) {
+        StatusCode::CREATED => match promise(guest, &answer.body) {
             Some(promise) => {
                 let replayed = answer.header("Idempotent-Replayed") == Some("true");
                 Outcome::Promised { promise, replayed }
             }
             None => Outcome::Failed("201 without a coupon".to_owned()),
         },
-        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
-            Outcome::Retry { reason: named(), after: retry_after(&answer) }
-        }
-        status if status.is_client_error() => Outcome::Refused(named()),
-        _ => Outcome::Failed(named()),
+        _ => judge_refusal(&answer),
     }
 }
 
-fn promise(guest: &Guest, answer: &Answer) -> Option<Promise> {
-    Some(Promise {
-        guest: guest.token.subject.clone(),
-        id: answer.text("id")?.to_owned(),
-        code: answer.text("code")?.to_owned(),
-    })
+/// An answer that is not what was hoped for.
+pub(super) fn judge_refusal(answer: &Answer) -> Outcome {
+    let named = match answer.problem() {
+        Some(problem) => format!("{} {problem}", answer.status.as_u16()),
+        None => answer.status.as_u16().to_string(),
+    };
+    match answer.status {
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+            Outcome::Retry { reason: named, after: retry_after(answer) }
+        }
+        status if status.is_client_error() => Outcome::Refused(named),
+        _ => Outcome::Failed(named),
+    }
 }
 
-fn retry_after(answer: &Answer) -> Duration {
+pub(super) fn promise(guest: &Guest, coupon: &Value) -> Option<Promise> {
+    let text = |member: &str| Some(coupon.get(member)?.as_str()?.to_owned());
+    Some(Promise { guest: guest.token.subject.clone(), id: text("id")?, code: text("code")? })
+}
+
+pub(super) fn retry_after(answer: &Answer) -> Duration {
     let seconds = answer.header("Retry-After").and_then(|text| text.parse().ok());
     seconds.map_or(RETRY_AFTER, Duration::from_secs).min(MAX_WAIT)
 }
 
 /// In a few words that are the same for the same cause.
-fn kind_of(error: &reqwest::Error) -> String {
+pub(super) fn kind_of(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "time-out".to_owned();
     }
@@ -177,7 +194,7 @@ fn kind_of(error: &reqwest::Error) -> String {
 }
 
 impl Tally {
-    fn new() -> Result<Self> {
+    pub(super) fn new() -> Result<Self> {
         Ok(Self {
             promises: Vec::new(),
             issued: BTreeSet::new(),
@@ -187,11 +204,12 @@ impl Tally {
             retried: BTreeMap::new(),
             errors: BTreeMap::new(),
             latency: Histogram::new_with_max(LONGEST_US, DIGITS)?,
+            waited: Histogram::new_with_max(LONGEST_US, DIGITS)?,
         })
     }
 
-    fn add(&mut self, outcome: Outcome, took: Duration) {
-        self.latency.saturating_record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+    pub(super) fn add(&mut self, outcome: Outcome, took: Duration) {
+        self.add_answer(took);
         match outcome {
             Outcome::Promised { promise, replayed } => {
                 self.issued.insert(promise.id.clone());
@@ -204,17 +222,25 @@ impl Tally {
         }
     }
 
+    /// An answer that is no outcome.
+    pub(super) fn add_answer(&mut self, took: Duration) {
+        self.latency.saturating_record(micros(took));
+    }
+
+    /// An outcome came so long after the 202.
+    pub(super) fn add_wait(&mut self, waited: Duration) {
+        self.waited.saturating_record(micros(waited));
+    }
+
     /// For the line of progress.
-    fn brief(&self) -> String {
+    pub(super) fn brief(&self) -> String {
         let sum = |counts: &BTreeMap<String, u64>| counts.values().sum::<u64>();
         let (refused, retried, errors) = (sum(&self.refused), sum(&self.retried), sum(&self.errors));
         format!("issued {}  refused {refused}  retried {retried}  errors {errors}", self.issued.len())
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "no count or latency comes near 2⁵³")]
+    #[expect(clippy::cast_precision_loss, reason = "no count comes near 2⁵³")]
     pub(super) fn figures(&self, elapsed: Duration) -> Figures {
-        let ms = |micros: u64| micros as f64 / 1000.0;
-        let quantile = |quantile| ms(self.latency.value_at_quantile(quantile));
         let seconds = elapsed.as_secs_f64();
         Figures {
             issued: self.issued.len() as u64,
@@ -226,14 +252,21 @@ impl Tally {
             requests: self.latency.len(),
             seconds,
             requests_per_second: self.latency.len() as f64 / seconds,
-            latency_ms: Latency {
-                p50: quantile(0.5),
-                p90: quantile(0.9),
-                p99: quantile(0.99),
-                max: ms(self.latency.max()),
-            },
+            latency_ms: quantiles(&self.latency),
+            waited_ms: (!self.waited.is_empty()).then(|| quantiles(&self.waited)),
         }
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no latency comes near 2⁵³")]
+fn quantiles(times: &Histogram<u64>) -> Latency {
+    let ms = |micros: u64| micros as f64 / 1000.0;
+    let quantile = |quantile| ms(times.value_at_quantile(quantile));
+    Latency { p50: quantile(0.5), p90: quantile(0.9), p99: quantile(0.99), max: ms(times.max()) }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn count(counts: &mut BTreeMap<String, u64>, what: String) {

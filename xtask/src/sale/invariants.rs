@@ -33,7 +33,7 @@ pub struct StoredCoupon {
     pub code: String,
 }
 
-/// A coupon a guest was told to have: a 201.
+/// A coupon a guest was told to have.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Promise {
     /// Who was told so.
@@ -42,6 +42,19 @@ pub struct Promise {
     pub id: String,
     /// The coupon's code.
     pub code: String,
+}
+
+/// What guests saw who waited in the queue.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Waits {
+    /// Requests that were taken: a 202.
+    pub queued: u64,
+    /// Of these, so many have an outcome.
+    pub settled: u64,
+    /// Of these, so many were told a place.
+    pub placed: u64,
+    /// Of these, so many ended behind where they began.
+    pub fell_back: u64,
 }
 
 /// Whether one invariant holds.
@@ -68,9 +81,26 @@ pub fn check(stock: u32, guests: &BTreeSet<String>, ledger: &Ledger, promises: &
         one_coupon_per_guest(guests, ledger),
         what_remains_is_what_was_not_issued(stock, ledger),
         no_shard_gave_more_than_it_had(ledger),
-        every_201_has_its_coupon(&stored, &answered),
-        every_coupon_has_its_201(&stored, &answered),
+        every_answer_has_its_coupon(&stored, &answered),
+        every_coupon_was_answered(&stored, &answered),
         no_code_twice(ledger),
+    ]
+}
+
+/// What holds of the queue beside.
+pub fn check_waits(waits: &Waits) -> Vec<Verdict> {
+    let Waits { queued, settled, placed, fell_back } = waits;
+    vec![
+        Verdict {
+            name: "every request has an outcome",
+            holds: queued == settled,
+            detail: format!("{queued} queued, {settled} settled"),
+        },
+        Verdict {
+            name: "places go down",
+            holds: *fell_back == 0,
+            detail: format!("{placed} were told their place, {fell_back} of them fell back"),
+        },
     ]
 }
 
@@ -112,16 +142,16 @@ fn no_shard_gave_more_than_it_had(ledger: &Ledger) -> Verdict {
     }
 }
 
-fn every_201_has_its_coupon(stored: &Coupons<'_>, answered: &Coupons<'_>) -> Verdict {
+fn every_answer_has_its_coupon(stored: &Coupons<'_>, answered: &Coupons<'_>) -> Verdict {
     let broken = answered.difference(stored).count();
     let detail = format!("{} coupons answered, {broken} of them not in the table", answered.len());
-    Verdict { name: "every 201 has its coupon", holds: broken == 0, detail }
+    Verdict { name: "every answer has its coupon", holds: broken == 0, detail }
 }
 
-fn every_coupon_has_its_201(stored: &Coupons<'_>, answered: &Coupons<'_>) -> Verdict {
+fn every_coupon_was_answered(stored: &Coupons<'_>, answered: &Coupons<'_>) -> Verdict {
     let silent = stored.difference(answered).count();
     let detail = format!("{} coupons in the table, {silent} of them never answered", stored.len());
-    Verdict { name: "every coupon has its 201", holds: silent == 0, detail }
+    Verdict { name: "every coupon was answered", holds: silent == 0, detail }
 }
 
 fn no_code_twice(ledger: &Ledger) -> Verdict {
@@ -249,12 +279,24 @@ mod tests {
     #[test]
     fn a_promise_that_was_not_kept_is_detected() {
         let other_code = |sale: &mut Sale| sale.promises[0].code = "code-9".into();
-        assert_eq!(broken(other_code), ["every 201 has its coupon"]);
+        assert_eq!(broken(other_code), ["every answer has its coupon"]);
     }
 
     #[test]
     fn a_coupon_nobody_was_told_of_is_detected() {
-        assert_eq!(broken(|sale| drop(sale.promises.pop())), ["every coupon has its 201"]);
+        assert_eq!(broken(|sale| drop(sale.promises.pop())), ["every coupon was answered"]);
+    }
+
+    #[test]
+    fn a_request_without_an_outcome_and_a_place_that_went_up_are_detected() {
+        let broken = |waits| {
+            let verdicts = check_waits(&waits).into_iter();
+            verdicts.filter(|verdict| !verdict.holds).map(|verdict| verdict.name).collect::<Vec<_>>()
+        };
+        let sound = Waits { queued: 9, settled: 9, placed: 4, fell_back: 0 };
+        assert_eq!(broken(sound), Vec::<&str>::new());
+        assert_eq!(broken(Waits { settled: 8, ..sound }), ["every request has an outcome"]);
+        assert_eq!(broken(Waits { fell_back: 1, ..sound }), ["places go down"]);
     }
 
     #[test]

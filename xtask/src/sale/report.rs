@@ -55,6 +55,9 @@ pub struct Figures {
     pub requests_per_second: f64,
     /// How long requests took.
     pub latency_ms: Latency,
+    /// From the 202 to the outcome, as it was asked for; where claims were queued.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waited_ms: Option<Latency>,
 }
 
 /// How long requests took, in milliseconds.
@@ -68,6 +71,13 @@ pub struct Latency {
     pub p99: f64,
     /// The longest.
     pub max: f64,
+}
+
+impl Display for Latency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { p50, p90, p99, max } = self;
+        write!(f, "p50 {p50:.0} ms   p90 {p90:.0} ms   p99 {p99:.0} ms   max {max:.0} ms")
+    }
 }
 
 impl Report {
@@ -93,7 +103,6 @@ impl Display for Report {
 
 impl Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Latency { p50, p90, p99, max } = self.latency_ms;
         let sold_out = self.refused.get(SOLD_OUT).copied().unwrap_or_default();
         let mut refused = self.refused.clone();
         refused.remove(SOLD_OUT);
@@ -106,7 +115,8 @@ impl Display for Figures {
         row(f, "errors", sum(&self.errors), &list(&self.errors))?;
         let throughput = format!("in {:.1} s: {:.0} per second", self.seconds, self.requests_per_second);
         row(f, "requests", self.requests, &throughput)?;
-        writeln!(f, "latency     p50 {p50:.0} ms   p90 {p90:.0} ms   p99 {p99:.0} ms   max {max:.0} ms")
+        writeln!(f, "latency     {}", self.latency_ms)?;
+        self.waited_ms.iter().try_for_each(|waited| writeln!(f, "waited      {waited}"))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain_coupon::{ClaimStore, Coupon, Issue, RefillStore, Shard, StoreError, Template};
+use domain_coupon::{ClaimStore, CodeUse, Coupon, Issue, RefillStore, Shard, StoreError, Template};
 use domain_ids::{GuestId, TemplateId};
 use jiff::Timestamp;
 
@@ -37,7 +37,12 @@ impl ClaimStore for FreeStore {
         Ok(Vec::new())
     }
 
-    async fn issue(&self, _coupon: &Coupon, _shard: Option<Shard>) -> Result<Issue, StoreError> {
+    async fn issue(
+        &self,
+        _coupon: &Coupon,
+        _shard: Option<Shard>,
+        _exchange: Option<CodeUse>,
+    ) -> Result<Issue, StoreError> {
         Ok(Issue::Issued)
     }
 

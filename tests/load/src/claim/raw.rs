@@ -16,7 +16,7 @@ use aws_sdk_dynamodb::{
         Update,
     },
 };
-use domain_coupon::Template;
+use domain_coupon::{EXPIRY_SHARDS, Template};
 use testing::COUPON_TABLE;
 
 /// Claims on one template, on its shards in turn.
@@ -42,13 +42,14 @@ impl RawTransaction {
 
     /// One coupon and one unit less.
     pub async fn claim(&self, guest: &str) -> Result<()> {
+        let turn = self.next_shard.fetch_add(1, Ordering::Relaxed);
         let put = Put::builder()
             .table_name(COUPON_TABLE)
-            .set_item(Some(self.coupon(guest)))
+            .set_item(Some(self.coupon(guest, turn % EXPIRY_SHARDS)))
             .condition_expression("attribute_not_exists(pk)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()?;
-        let shard = self.next_shard.fetch_add(1, Ordering::Relaxed) % self.shards;
+        let shard = turn % self.shards;
         let take = Update::builder()
             .table_name(COUPON_TABLE)
             .key("pk", text(format!("TEMPLATE#{}#STOCK#{shard}", self.template)))
@@ -69,7 +70,7 @@ impl RawTransaction {
     }
 
     /// As long as a real one in every attribute.
-    fn coupon(&self, guest: &str) -> HashMap<String, AttributeValue> {
+    fn coupon(&self, guest: &str, expiry_shard: u16) -> HashMap<String, AttributeValue> {
         HashMap::from([
             ("pk".into(), text(format!("USER#{guest}"))),
             ("sk".into(), text(format!("COUPON#{}#001", self.template))),
@@ -81,6 +82,10 @@ impl RawTransaction {
             ("amountFen".into(), number("2000")),
             ("thresholdFen".into(), number("10000")),
             ("status".into(), text("unused")),
+            ("rev".into(), number("1")),
+            ("changedAt".into(), number("1794326400000")),
+            ("source".into(), text("claim")),
+            ("expiryShard".into(), text(format!("EXPIRY#{expiry_shard:03}"))),
             ("claimedAt".into(), number("1794326400000")),
             ("expiresAt".into(), number("1796918400000")),
             ("key".into(), AttributeValue::B(Blob::new([0; 16]))),
