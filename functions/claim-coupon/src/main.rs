@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use account_dynamodb::Accounts;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use campaign_dynamodb::CampaignTable;
@@ -29,7 +30,8 @@ async fn main() -> Result<(), Error> {
     let client = Client::new(&sdk);
     let table: String = env.required("COUPON_TABLE")?;
     let limiter = RateLimiter::new(client.clone(), table.clone());
-    let gate = Arc::new(risk_gate(&env, &sdk, limiter).await?);
+    let accounts = Accounts::new(client.clone(), table.clone());
+    let gate = Arc::new(risk_gate(&env, &sdk, limiter).await?.with_accounts(accounts));
     let campaigns = Arc::new(CampaignTable::new(client.clone(), table.clone()));
     let known = Arc::new(CampaignMemory::new(REMEMBERED_FOR));
     let store = Arc::new(CouponTable::new(client, table));

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use account_dynamodb::Accounts;
 use aws_sdk_dynamodb::Client;
 use coupon_dynamodb::CouponTable;
 use domain_coupon::SaleMemory;
@@ -28,7 +29,8 @@ async fn main() -> Result<(), Error> {
     )?;
     let policy = HotConfig::from_env(&env, "RISK_POLICY", &sdk, RiskPolicy::default())?;
     let limiter = RateLimiter::new(client.clone(), table.clone());
-    let gate = Arc::new(RiskGate::new(limiter, policy, subjects.clone()));
+    let accounts = Accounts::new(client.clone(), table.clone());
+    let gate = Arc::new(RiskGate::new(limiter, policy, subjects.clone()).with_accounts(accounts));
     gate.load_policy(now()).await;
     let desk = Arc::new(ExchangeDesk {
         claims: CouponTable::new(client.clone(), table.clone()),

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 
+use account_dynamodb::Accounts;
 use contracts::GuestEvent;
 use coupon_http::claim_reason;
 use domain_coupon::{ClaimError, ClaimStore, SaleMemory, TemplateShelf};
@@ -34,15 +35,20 @@ pub struct Chance<S> {
 }
 
 /// Grants what each event earns, or reports the event to be delivered again. A coupon that an event has earned before
-/// is found again by what names it, so that a repeat changes nothing.
+/// is found again by what names it, so that a repeat changes nothing. A guest who signs up is noted to have an account
+/// since then, which the risk policy may ask for.
 pub async fn handle<S: Fn() -> [u8; 16]>(
     store: &(impl ClaimStore + TemplateShelf),
+    accounts: &Accounts,
     memory: &Memory,
     chance: Chance<S>,
     event: SqsEvent,
 ) -> Result<BatchResponse, Infallible> {
     let Chance { at, secret } = &chance;
     let grant = |message: sqs::Message<GuestEvent>| async move {
+        if let GuestEvent::SignedUp { guest_id, at } = &message.body {
+            accounts.note(guest_id, *at).await.map_err(Failure::again)?;
+        }
         grant(store, memory, message.body, Secret::from_random(secret()), *at).await
     };
     Ok(sqs::each(event, CONCURRENCY, sqs::json, grant).await)

@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use account_dynamodb::Accounts;
 use aws_sdk_dynamodb::Client;
 use coupon_dynamodb::CouponTable;
 use domain_coupon::{
@@ -35,16 +36,22 @@ impl Desk {
         CouponTable::new(self.db.client(), COUPON_TABLE.into())
     }
 
+    fn accounts(&self) -> Accounts {
+        Accounts::new(self.db.client(), COUPON_TABLE.into())
+    }
+
     /// Delivers an event; says whether it was dealt with.
     async fn deliver(&self, event: &Value) -> bool {
         self.deliver_at(self.db.client(), NOW, event).await
     }
 
     async fn deliver_at(&self, client: Client, at: Timestamp, event: &Value) -> bool {
+        let accounts = Accounts::new(client.clone(), COUPON_TABLE.into());
         let table = CouponTable::new(client, COUPON_TABLE.into());
         let secret = || [self.secrets.fetch_add(1, Ordering::Relaxed); 16];
         let message = testing::sqs_event(&[event.to_string()]);
-        let response = handler::handle(&table, &self.memory, Chance { at, secret }, message).await.unwrap();
+        let chance = Chance { at, secret };
+        let response = handler::handle(&table, &accounts, &self.memory, chance, message).await.unwrap();
         response.failed().len() == 0
     }
 
@@ -100,7 +107,8 @@ async fn the_sample_events_earn_their_coupons() {
         let event = testing::event(&format!("sqs/grant-coupons-on-event-{sample}.json"));
         let event = serde_json::from_value(event).unwrap();
         let chance = Chance { at: NOW, secret: || [secret; 16] };
-        let response = handler::handle(&desk.table(), &desk.memory, chance, event).await.unwrap();
+        let response =
+            handler::handle(&desk.table(), &desk.accounts(), &desk.memory, chance, event).await.unwrap();
         assert_eq!(response.failed().len(), 0, "{sample}");
     }
     for template in &templates {
@@ -198,6 +206,14 @@ async fn a_store_outage_sends_the_event_again() {
 }
 
 #[tokio::test]
+async fn a_guest_who_signs_up_has_an_account_since_then() {
+    let desk = Desk::with(&[]).await;
+    assert_eq!(desk.accounts().since(&ann()).await.unwrap(), None);
+    assert!(desk.deliver(&signed_up()).await);
+    assert_eq!(desk.accounts().since(&ann()).await.unwrap(), Some("2026-11-10T16:00:00Z".parse().unwrap()));
+}
+
+#[tokio::test]
 async fn what_cannot_be_read_fails_alone() {
     let desk = Desk::with(&[with_rule(1, AutoRule::SignUp)]).await;
     let bodies = [
@@ -210,7 +226,8 @@ async fn what_cannot_be_read_fails_alone() {
     ];
     let chance = Chance { at: NOW, secret: || [1; 16] };
     let message = testing::sqs_event(&bodies);
-    let response = handler::handle(&desk.table(), &desk.memory, chance, message).await.unwrap();
+    let response =
+        handler::handle(&desk.table(), &desk.accounts(), &desk.memory, chance, message).await.unwrap();
     assert_eq!(response.failed().collect::<Vec<_>>(), ["m-0", "m-1", "m-3", "m-4", "m-5"]);
     assert_eq!(desk.count(1).await, 1);
 }

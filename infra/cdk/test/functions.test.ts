@@ -27,13 +27,18 @@ const TAKES_STOCK = { 'TEMPLATE#*': ['BatchGetItem', 'GetItem', 'PutItem', 'Upda
 const READS_AND_WRITES = ['GetItem', 'PutItem', 'UpdateItem'];
 const CHANGES_TEMPLATES = { 'TEMPLATE#*': READS_AND_WRITES };
 const ISSUES = { ...TAKES_STOCK, 'USER#*': ['PutItem', 'Query'] };
+/** Also reads how old the guest's account is. */
+const PASSES_THE_GATE = {
+  'USER#*': ['GetItem', 'PutItem', 'Query'],
+  'LIMIT#*': ['GetItem', 'UpdateItem'],
+};
 const LISTS_TEMPLATES = { 'index templates-by-end TEMPLATES': ['Query'] };
 const LISTS_CAMPAIGNS = { 'index templates-by-end CAMPAIGNS': ['Query'] };
 const LISTS_EXPIRING = { 'index coupons-by-expiry EXPIRY#*': ['Query'] };
 
 /** All that each function may do to the table, by what it reaches. */
 const ON_THE_TABLE: Record<FunctionName, Record<string, string[]>> = {
-  'claim-coupon': { ...ISSUES, 'CAMPAIGN#*': ['GetItem'], 'LIMIT#*': ['GetItem', 'UpdateItem'] },
+  'claim-coupon': { ...ISSUES, ...PASSES_THE_GATE, 'CAMPAIGN#*': ['GetItem'] },
   'claim-coupon-batch': { ...ISSUES, 'REQUEST#*': ['BatchWriteItem', 'PutItem', 'UpdateItem'] },
   'show-claim': { 'REQUEST#*': ['GetItem'], 'USER#*': ['GetItem'] },
   'list-coupon-templates': { 'TEMPLATE#*': ['BatchGetItem', 'GetItem'], ...LISTS_TEMPLATES },
@@ -67,9 +72,9 @@ const ON_THE_TABLE: Record<FunctionName, Record<string, string[]>> = {
   'export-exchange-codes': { 'CODEBATCH#*': ['GetItem', 'UpdateItem'] },
   'exchange-coupon': {
     ...ISSUES,
+    ...PASSES_THE_GATE,
     'CODE#*': ['PutItem'],
     'CODEBATCH#*': ['GetItem'],
-    'LIMIT#*': ['GetItem', 'UpdateItem'],
   },
   'manage-campaigns': {
     'CAMPAIGN#*': ['GetItem', 'PutItem'],

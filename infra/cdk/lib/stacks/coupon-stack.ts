@@ -45,7 +45,8 @@ export class CouponStack extends Stack {
         },
         permissions: [
           couponTable.allowTakingStock(),
-          couponTable.allowOn('USER#*', 'dynamodb:Query', 'dynamodb:PutItem'),
+          // GetItem: since when the guest has had an account, which the risk policy may ask for.
+          couponTable.allowOn('USER#*', 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:PutItem'),
           couponTable.allowOn('CAMPAIGN#*', 'dynamodb:GetItem'),
           couponTable.allowOn('LIMIT#*', 'dynamodb:GetItem', 'dynamodb:UpdateItem'),
           riskPolicy.allowReading(),

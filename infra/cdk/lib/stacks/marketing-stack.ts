@@ -162,7 +162,8 @@ export class MarketingStack extends Stack {
         },
         permissions: [
           couponTable.allowTakingStock(),
-          couponTable.allowOn('USER#*', 'dynamodb:Query', 'dynamodb:PutItem'),
+          // GetItem: since when the guest has had an account, which the risk policy may ask for.
+          couponTable.allowOn('USER#*', 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:PutItem'),
           couponTable.allowOn('CODE#*', 'dynamodb:PutItem'),
           couponTable.allowOn('CODEBATCH#*', 'dynamodb:GetItem'),
           couponTable.allowOn('LIMIT#*', 'dynamodb:GetItem', 'dynamodb:UpdateItem'),

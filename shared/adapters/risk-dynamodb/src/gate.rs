@@ -1,11 +1,12 @@
 use std::{net::IpAddr, time::Duration};
 
+use account_dynamodb::Accounts;
 use domain_ids::GuestId;
 use domain_risk::{
     Assessment, Decision, Facts, LimitKind, LimitName, LimitRule, Reason, RiskPolicy, SubjectHash,
 };
 use futures_util::future::join_all;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use platform_hot_config::HotConfig;
 use platform_rate_limit::{InvalidLimit, Kind, Limit, RateLimiter, StoreError, Subject, SubjectKey};
 use platform_telemetry::Chain;
@@ -39,6 +40,7 @@ pub struct RiskGate(Option<Parts>);
 #[derive(Debug, Clone)]
 struct Parts {
     limiter: RateLimiter,
+    accounts: Option<Accounts>,
     policy: HotConfig<RiskPolicy>,
     key: SubjectKey,
 }
@@ -55,7 +57,14 @@ enum Unchecked {
 impl RiskGate {
     /// Assesses by `policy`, counting with `limiter`, under digests made with `key`.
     pub fn new(limiter: RateLimiter, policy: HotConfig<RiskPolicy>, key: SubjectKey) -> Self {
-        Self(Some(Parts { limiter, policy, key }))
+        Self(Some(Parts { limiter, accounts: None, policy, key }))
+    }
+
+    /// Looks up how old accounts are, where the policy wants to know it and the attempt does not say it. Without, such
+    /// accounts are not taken for new.
+    #[must_use]
+    pub fn with_accounts(self, accounts: Accounts) -> Self {
+        Self(self.0.map(|parts| Parts { accounts: Some(accounts), ..parts }))
     }
 
     /// Loads the policy, so that the first guest need not wait for it: for `main`, before invocations are served.
@@ -67,15 +76,18 @@ impl RiskGate {
 
     /// Counts the attempt under every limit that is on, and says what to do with it.
     ///
-    /// At most one write for each of the four limits, all at once. An attempt that is blocked by a list, or allowed by
-    /// one, costs none.
+    /// At most one write for each of the four limits, all at once, and one read where the age of the account matters. An
+    /// attempt that is blocked by a list, or allowed by one, costs no write.
     pub async fn assess(&self, attempt: &Attempt, now: Timestamp) -> Assessment {
         let Some(parts) = &self.0 else { return RiskPolicy::default().assess(&nothing_known()) };
         let policy = parts.policy.current(now).await;
         if policy.is_off() {
             return policy.assess(&nothing_known());
         }
-        let facts = parts.facts(attempt, now);
+        let mut facts = parts.facts(attempt, now);
+        if facts.account_age.is_none() && policy.wants_account_age() {
+            facts.account_age = parts.account_age(&attempt.guest, now).await;
+        }
         let exceeded = parts.exceeded(&policy, &facts, attempt.action, now).await;
         let assessment = policy.assess(&Facts { exceeded, ..facts });
         record(&assessment, attempt.action);
@@ -93,6 +105,23 @@ impl Parts {
             device: attempt.device.as_deref().map(|device| hash(self.key.device(device))),
             account_age: attempt.account_created_at.map(|created_at| now.duration_since(created_at)),
             exceeded: Vec::new(),
+        }
+    }
+
+    /// How old the account is, if that can be found out in time.
+    async fn account_age(&self, guest: &GuestId, now: Timestamp) -> Option<SignedDuration> {
+        match timeout(CHECK_DEADLINE, self.accounts.as_ref()?.since(guest)).await {
+            Ok(Ok(since)) => since.map(|since| now.duration_since(since)),
+            Ok(Err(error)) => {
+                metrics::counter!("RiskAccountUnavailable").increment(1);
+                tracing::warn!(error = %Chain(&error), "the age of an account is not known");
+                None
+            }
+            Err(_) => {
+                metrics::counter!("RiskAccountUnavailable").increment(1);
+                tracing::warn!("the age of an account was not found out in time");
+                None
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Who passes the gate, on an embedded table and on one that fails.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
+use account_dynamodb::Accounts;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
     Client,
@@ -40,6 +41,26 @@ fn attempt(guest: &str, ip: &str, device: &str, action: &'static str) -> Attempt
         device: Some(device.into()),
         account_created_at: None,
         action,
+    }
+}
+
+#[tokio::test]
+async fn a_new_account_is_known_by_when_its_guest_signed_up() {
+    let (db, name) = EmbeddedDynamoDb::with_coupon_table().await;
+    let accounts = Accounts::new(db.client(), name);
+    let day = SignedDuration::from_hours(24);
+    for (guest, since) in [("ann", NOW - day), ("bob", NOW - SignedDuration::from_mins(1))] {
+        accounts.note(&guest.parse().unwrap(), since).await.unwrap();
+    }
+    let policy = json!({ "signals": {
+        "newAccount": { "youngerThanSeconds": 86_400, "mode": "block", "weight": 100 }
+    }});
+    let gate = gate(db.client(), &policy).with_accounts(accounts);
+    for (guest, decision) in
+        [("ann", Decision::Admit), ("bob", Decision::Block), ("nobody-told-of", Decision::Admit)]
+    {
+        let assessed = gate.assess(&attempt(guest, "192.0.2.1", "phone", "claim"), NOW).await;
+        assert_eq!(assessed.decision, decision, "{guest}");
     }
 }
 

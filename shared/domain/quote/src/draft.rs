@@ -5,7 +5,7 @@ use domain_ids::{HomestayId, HostId, OrderId};
 use domain_money::Fen;
 use jiff::civil::Date;
 
-/// Lines of an order: a long journey is a dozen stays. One bit each in a [`LineSet`].
+/// Lines of an order: a long journey is a dozen stays. One bit each in a `u64`.
 pub const MAX_LINES: usize = 50;
 
 /// Fen of a line: ten million yuan.

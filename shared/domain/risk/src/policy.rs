@@ -172,6 +172,11 @@ impl RiskPolicy {
             })
     }
 
+    /// Whether it matters how old the account is, so that it has to be found out.
+    pub fn wants_account_age(&self) -> bool {
+        self.effect(Rule::NewAccount).mode != Mode::Off
+    }
+
     /// The limit of this name, if the policy has one.
     pub(crate) fn limit(&self, name: LimitName) -> Option<&LimitRule> {
         match name {
