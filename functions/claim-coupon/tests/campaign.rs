@@ -248,7 +248,7 @@ async fn bad_input_is_refused_by_name() {
         (typed(&json!({ "templateId": 7 })), 422, "invalid-body"),
         (typed(&json!({ "template": "x" })), 422, "invalid-body"),
         (typed(&json!([])), 422, "invalid-body"),
-        (typed(&json!({ "templateId": "9".repeat(20_000) })), 413, "body-too-large"),
+        (typed(&json!({ "templateId": "9".repeat(70_000) })), 413, "body-too-large"),
         (from("ann").header("content-type", "application/json").body("{"), 400, "invalid-json"),
         (from("ann").header("content-type", "text/plain").body("{}"), 415, "unsupported-media-type"),
     ];

@@ -357,7 +357,7 @@ async fn bad_input_is_refused_by_name() {
         (ann().header("content-type", "text/plain").body("x"), 415, "unsupported-media-type"),
         (ann().header("content-type", "application/json").body("{"), 400, "invalid-json"),
         (ann().header("content-type", "application/json").body(""), 400, "invalid-json"),
-        (ann().json(&json!({ "code": "x".repeat(20_000) })), 413, "body-too-large"),
+        (ann().json(&json!({ "code": "x".repeat(70_000) })), 413, "body-too-large"),
         (ann().json(&json!({})), 422, "invalid-body"),
         (ann().json(&json!({ "code": null })), 422, "invalid-body"),
         (ann().json(&json!({ "code": 7 })), 422, "invalid-body"),

@@ -435,7 +435,7 @@ async fn a_change_that_is_not_sensible_names_the_field_and_changes_nothing() {
 #[tokio::test]
 async fn a_body_that_is_not_json_is_refused_wherever_one_is_taken() {
     let desk = Desk::with_campaign().await;
-    let huge = format!("{{\"name\": \"{}\"}}", "券".repeat(10_000));
+    let huge = format!("{{\"name\": \"{}\"}}", "券".repeat(30_000));
     let table = [
         ("application/json", "{\"name\": ", 400, "invalid-json"),
         ("application/json", "", 400, "invalid-json"),

@@ -288,7 +288,7 @@ async fn bad_input_is_refused_by_name() {
         (operator("POST", ALL), 415, "unsupported-media-type", ""),
         (typed("text/csv", "code"), 415, "unsupported-media-type", ""),
         (typed("application/json", "{"), 400, "invalid-json", ""),
-        (create(&json!({ "count": 1, "label": "x".repeat(20_000) })), 413, "body-too-large", ""),
+        (create(&json!({ "count": 1, "label": "x".repeat(70_000) })), 413, "body-too-large", ""),
         (create(&good).header("Idempotency-Key", ""), 400, "invalid-idempotency-key", ""),
         (create(&json!({})), 422, "invalid-body", "count"),
         (create(&json!({ "count": 1 })), 422, "invalid-body", "label"),

@@ -259,7 +259,7 @@ async fn bad_input_is_refused_by_name() {
         (known().json(&json!({ "lines": [], "more": 1 })), 422, "invalid-body", "more"),
         (known().json(&many), 422, "invalid-body", "lines"),
         (known().json(&with_order), 422, "invalid-body", "orderId"),
-        (known().json(&json!({ "lines": "x".repeat(20_000) })), 413, "body-too-large", ""),
+        (known().json(&json!({ "lines": "x".repeat(70_000) })), 413, "body-too-large", ""),
     ];
     for (request, status, slug, fields) in table {
         let answer = wallet.ask(request).await;
