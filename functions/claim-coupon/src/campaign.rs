@@ -4,8 +4,8 @@ use std::convert::Infallible;
 
 use campaign_http::{ClaimInCampaignRequest, campaign_not_found};
 use coupon_http::{
-    CouponView, ProblemView, claim_answer, claim_problem, claim_reason, guest, invalid_idempotency_key,
-    store_problem, template_not_found,
+    CouponView, JsonBody, ProblemView, SignedIn, claim_answer, claim_problem, claim_reason, guest,
+    invalid_idempotency_key, store_problem, template_not_found,
 };
 use domain_campaign::{
     CampaignClaimError, CampaignMemory, CampaignSource, ClaimInCampaign, claim_in_campaign,
@@ -35,17 +35,13 @@ pub const ROUTE: &str = "POST /v1/campaigns/{id}/claims";
             ("Location" = String, description = "Where the coupon can be read"),
             ("Idempotent-Replayed" = bool, description = "`true` where an earlier request with this key issued it"),
         )),
+        SignedIn, JsonBody,
         (status = 400, description = "`invalid-idempotency-key`, `invalid-json`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
         (status = 403, description = "`not-in-audience`, `challenge-required`, `request-blocked`", body = ProblemView, content_type = "application/problem+json"),
         (status = 404, description = "`campaign-not-found`, `template-not-found`", body = ProblemView, content_type = "application/problem+json"),
         (status = 409, description = "`campaign-not-running` (with `phase`, `startTime` and `endTime`), and all that claiming a coupon of the \
             template can be refused for", body = ProblemView, content_type = "application/problem+json"),
-        (status = 413, description = "`body-too-large`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported-media-type`", body = ProblemView, content_type = "application/problem+json"),
         (status = 422, description = "`choose-a-template` (with `templateIds`), `invalid-body`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
     ),
     security(("jwt" = [])),
 )]

@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 
 use coupon_http::{
-    CouponView, ProblemView, claim_answer, claim_problem, claim_reason, guest, invalid_idempotency_key,
-    template_not_found,
+    CouponView, ProblemView, SignedIn, claim_answer, claim_problem, claim_reason, guest,
+    invalid_idempotency_key, template_not_found,
 };
 use domain_coupon::{ClaimCoupon, ClaimKey, ClaimStore, Claimed, CouponCode, SaleMemory, Source, claim};
 use domain_ids::TemplateId;
@@ -38,16 +38,14 @@ pub struct Chance {
             ("Location" = String, description = "Where the coupon can be read"),
             ("Idempotent-Replayed" = bool, description = "`true` where an earlier request with this key issued it"),
         )),
+        SignedIn,
         (status = 400, description = "`invalid-idempotency-key`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
         (status = 403, description = "`challenge-required`, `request-blocked`", body = ProblemView, content_type = "application/problem+json"),
         (status = 404, description = "`template-not-found`", body = ProblemView, content_type = "application/problem+json"),
         (status = 409, description = "`coupon-sold-out`, `claim-limit-reached` (with `couponIds`), `template-not-claimable`, \
             `queued-claims-only`, `campaign-only`, `sale-not-started`, `sale-ended`, `sale-paused` (with `startTime` and `endTime`)", body = ProblemView, content_type = "application/problem+json",
             example = json!({"type": "urn:flashsale:problem:claim-limit-reached", "title": "You already hold as many of these coupons as allowed", "status": 409,
                 "couponIds": ["01KA3Z5QJ8M4T2R7V9X1C6B0NG-1-JRRFGR2VKZHEGU2V"]})),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
     ),
     security(("jwt" = [])),
 )]

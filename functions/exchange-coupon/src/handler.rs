@@ -2,7 +2,10 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use coupon_http::{CouponView, ProblemView, claim_answer, claim_problem, claim_reason, guest, store_problem};
+use coupon_http::{
+    CouponView, JsonBody, ProblemView, SignedIn, claim_answer, claim_problem, claim_reason, guest,
+    store_problem,
+};
 use domain_coupon::{ClaimStore, Claimed, CouponCode};
 use domain_exchange::{
     CodeBatchLookup, ExchangeCoupon, ExchangeDesk, ExchangeError, Guesser, Guesses, exchange,
@@ -49,17 +52,13 @@ pub struct ExchangeCouponRequest {
             ("Location" = String, description = "Where the coupon can be read"),
             ("Idempotent-Replayed" = bool, description = "`true` where an earlier request with this code issued it"),
         )),
-        (status = 400, description = "`invalid-json`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
+        SignedIn, JsonBody,
         (status = 403, description = "`challenge-required`, `request-blocked`", body = ProblemView, content_type = "application/problem+json"),
         (status = 409, description = "`code-used`, `code-disabled`, `coupon-sold-out`, `claim-limit-reached` (with `couponIds`), \
             `template-not-claimable`, `sale-not-started`, `sale-ended`, `sale-paused` (with `startTime` and `endTime`)",
             body = ProblemView, content_type = "application/problem+json"),
-        (status = 413, description = "`body-too-large`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported-media-type`", body = ProblemView, content_type = "application/problem+json"),
         (status = 422, description = "`invalid-code`; `invalid-body`, with the field at fault", body = ProblemView, content_type = "application/problem+json"),
         (status = 429, description = "`too-many-guesses`, `too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
     ),
     security(("jwt" = [])),
 )]

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, sync::Arc};
 
 use campaign_http::{CampaignCursor, CampaignList, CampaignSalesView, CampaignView, campaign_not_found};
-use coupon_http::{ProblemView, SaleView, store_problem};
+use coupon_http::{Everybody, Paged, ProblemView, SaleView, store_problem};
 use domain_campaign::{Campaign, CampaignPhase, CampaignShelf, Recent, list_open};
 use domain_coupon::{StoreError, TemplateShelf};
 use domain_ids::{CampaignId, TemplateId};
@@ -57,9 +57,7 @@ pub async fn handle(
     responses(
         (status = 200, description = "The campaigns, the next to end first", body = CampaignList,
             headers(("Cache-Control" = String, description = "`public, max-age=5`"))),
-        (status = 400, description = "`invalid-parameter`, `invalid-cursor`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
+        Everybody, Paged,
     ),
 )]
 pub async fn list(
@@ -84,9 +82,8 @@ pub async fn list(
     responses(
         (status = 200, description = "The campaign", body = CampaignSalesView,
             headers(("Cache-Control" = String, description = "`public, max-age=5`"))),
+        Everybody,
         (status = 404, description = "`campaign-not-found`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
     ),
 )]
 pub async fn show(

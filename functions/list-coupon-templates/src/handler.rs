@@ -2,7 +2,9 @@
 
 use std::convert::Infallible;
 
-use coupon_http::{ProblemView, SaleList, SaleView, TemplateCursor, store_problem, template_not_found};
+use coupon_http::{
+    Everybody, Paged, ProblemView, SaleList, SaleView, TemplateCursor, store_problem, template_not_found,
+};
 use domain_coupon::{Template, TemplateShelf};
 use domain_ids::TemplateId;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -51,9 +53,7 @@ pub async fn handle(
     responses(
         (status = 200, description = "The sales, the next to end first", body = SaleList,
             headers(("Cache-Control" = String, description = "`public, max-age=5`"))),
-        (status = 400, description = "`invalid-parameter`, `invalid-cursor`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
+        Everybody, Paged,
     ),
 )]
 pub async fn list(
@@ -84,9 +84,8 @@ pub async fn list(
     responses(
         (status = 200, description = "The sale", body = SaleView,
             headers(("Cache-Control" = String, description = "`public, max-age=5`"))),
+        Everybody,
         (status = 404, description = "`template-not-found`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
     ),
 )]
 pub async fn show(

@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, str::FromStr};
 
-use coupon_http::{CouponList, CouponView, ProblemView, guest, store_problem};
+use coupon_http::{CouponList, CouponView, Paged, ProblemView, SignedIn, guest, store_problem};
 use domain_coupon::{CouponShelf, CouponStatus, list_coupons};
 use domain_ids::CouponId;
 use jiff::Timestamp;
@@ -39,10 +39,7 @@ pub async fn handle(
     ),
     responses(
         (status = 200, description = "The coupons, those of the newest template first", body = CouponList),
-        (status = 400, description = "`invalid-parameter`, `invalid-cursor`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
+        SignedIn, Paged,
     ),
     security(("jwt" = [])),
 )]
@@ -78,10 +75,8 @@ pub async fn list(
     params(("id" = String, Path, description = "The coupon")),
     responses(
         (status = 200, description = "The coupon", body = CouponView),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
+        SignedIn,
         (status = 404, description = "`coupon-not-found`, also where another guest holds it", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
     ),
     security(("jwt" = [])),
 )]

@@ -6,7 +6,9 @@ use campaign_http::{
     CampaignAdminList, CampaignAdminView, CampaignCursor, CreateCampaignRequest, OfferRequest,
     PatchCampaignRequest, campaign_not_found,
 };
-use coupon_http::{ProblemView, invalid, store_problem, template_not_found};
+use coupon_http::{
+    JsonBody, Operator, Paged, ProblemView, Versioned, invalid, store_problem, template_not_found,
+};
 use domain_campaign::{
     Campaign, CampaignShelf, CampaignStore, ChangeError, CreateError, change_campaign, create_campaign,
     offer_template, withdraw_template,
@@ -81,14 +83,7 @@ async fn route(
     responses(
         (status = 201, description = "The campaign", body = CampaignAdminView, headers(
             ("Location" = String, description = "Where the campaign can be read"), ("ETag" = String, description = "Its version"))),
-        (status = 400, description = "`invalid-json`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 413, description = "`body-too-large`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported-media-type`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 422, description = "`invalid-body`, with the fields at fault", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
+        Operator, JsonBody,
     ),
     security(("jwt" = [])),
 )]
@@ -120,11 +115,7 @@ pub async fn create(
     ),
     responses(
         (status = 200, description = "The campaigns, the last to end first", body = CampaignAdminList),
-        (status = 400, description = "`invalid-parameter`, `invalid-cursor`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
+        Operator, Paged,
     ),
     security(("jwt" = [])),
 )]
@@ -149,11 +140,8 @@ pub async fn list(
     params(("id" = String, Path, description = "The campaign")),
     responses(
         (status = 200, description = "The campaign", body = CampaignAdminView, headers(("ETag" = String, description = "Its version"))),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = ProblemView, content_type = "application/problem+json"),
+        Operator,
         (status = 404, description = "`campaign-not-found`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
     ),
     security(("jwt" = [])),
 )]
@@ -181,18 +169,10 @@ pub async fn show(
     request_body = PatchCampaignRequest,
     responses(
         (status = 200, description = "The campaign as it is now", body = CampaignAdminView, headers(("ETag" = String, description = "Its new version"))),
+        Operator, JsonBody, Versioned,
         (status = 400, description = "`invalid-json`, `invalid-if-match`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = ProblemView, content_type = "application/problem+json"),
         (status = 404, description = "`campaign-not-found`", body = ProblemView, content_type = "application/problem+json"),
         (status = 409, description = "`campaign-ended`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 412, description = "`precondition-failed`: somebody else has changed it", body = ProblemView, content_type = "application/problem+json"),
-        (status = 413, description = "`body-too-large`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported-media-type`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 422, description = "`invalid-body`, with the fields at fault", body = ProblemView, content_type = "application/problem+json"),
-        (status = 428, description = "`precondition-required`: send `If-Match`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
     ),
     security(("jwt" = [])),
 )]
@@ -225,22 +205,15 @@ pub async fn change(
     request_body = OfferRequest,
     responses(
         (status = 200, description = "The campaign as it is now", body = CampaignAdminView, headers(("ETag" = String, description = "Its new version"))),
+        Operator, JsonBody, Versioned,
         (status = 400, description = "`invalid-json`, `invalid-if-match`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = ProblemView, content_type = "application/problem+json"),
         (status = 404, description = "`campaign-not-found`, `template-not-found`", body = ProblemView, content_type = "application/problem+json"),
         (status = 409, description = "`budget-exceeded` (with `budgetFen`, `committedFen` and `neededFen`), `campaign-ended`",
             body = ProblemView, content_type = "application/problem+json",
             example = json!({"type": "urn:flashsale:problem:budget-exceeded", "title": "The budget does not cover these coupons", "status": 409,
                 "budgetFen": 10_000_000, "committedFen": 9_000_000, "neededFen": 2_000_000})),
-        (status = 412, description = "`precondition-failed`: somebody else has changed it", body = ProblemView, content_type = "application/problem+json"),
-        (status = 413, description = "`body-too-large`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported-media-type`", body = ProblemView, content_type = "application/problem+json"),
         (status = 422, description = "`invalid-body`, with the fields at fault; `templateId` where the template cannot be in the campaign",
             body = ProblemView, content_type = "application/problem+json"),
-        (status = 428, description = "`precondition-required`: send `If-Match`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
     ),
     security(("jwt" = [])),
 )]
@@ -271,15 +244,10 @@ pub async fn offer(
     ),
     responses(
         (status = 200, description = "The campaign as it is now", body = CampaignAdminView, headers(("ETag" = String, description = "Its new version"))),
+        Operator, Versioned,
         (status = 400, description = "`invalid-if-match`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = ProblemView, content_type = "application/problem+json"),
         (status = 404, description = "`campaign-not-found`, `template-not-found`", body = ProblemView, content_type = "application/problem+json"),
         (status = 409, description = "`campaign-started`: only a draft loses templates", body = ProblemView, content_type = "application/problem+json"),
-        (status = 412, description = "`precondition-failed`: somebody else has changed it", body = ProblemView, content_type = "application/problem+json"),
-        (status = 428, description = "`precondition-required`: send `If-Match`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
     ),
     security(("jwt" = [])),
 )]

@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 
 use coupon_http::{
-    CreateTemplateRequest, PatchTemplateRequest, ProblemView, TemplateCursor, TemplateList, TemplateView,
-    invalid, store_problem, template_not_found,
+    CreateTemplateRequest, JsonBody, Operator, Paged, PatchTemplateRequest, ProblemView, TemplateCursor,
+    TemplateList, TemplateView, Versioned, invalid, store_problem, template_not_found,
 };
 use domain_coupon::{
     ChangeError, CreateError, StoreError, Template, TemplateShelf, TemplateStore, change_template,
@@ -74,14 +74,7 @@ async fn route(
     responses(
         (status = 201, description = "The template", body = TemplateView, headers(
             ("Location" = String, description = "Where the template can be read"), ("ETag" = String, description = "Its version"))),
-        (status = 400, description = "`invalid-json`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 413, description = "`body-too-large`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported-media-type`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 422, description = "`invalid-body`, with the fields at fault", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
+        Operator, JsonBody,
     ),
     security(("jwt" = [])),
 )]
@@ -118,11 +111,7 @@ pub async fn create(
     ),
     responses(
         (status = 200, description = "The templates, the last to end first", body = TemplateList),
-        (status = 400, description = "`invalid-parameter`, `invalid-cursor`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
+        Operator, Paged,
     ),
     security(("jwt" = [])),
 )]
@@ -155,11 +144,8 @@ pub async fn list(
     params(("id" = String, Path, description = "The template")),
     responses(
         (status = 200, description = "The template", body = TemplateView, headers(("ETag" = String, description = "Its version"))),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = ProblemView, content_type = "application/problem+json"),
+        Operator,
         (status = 404, description = "`template-not-found`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
     ),
     security(("jwt" = [])),
 )]
@@ -189,17 +175,9 @@ pub async fn show(
     request_body = PatchTemplateRequest,
     responses(
         (status = 200, description = "The template as it is now", body = TemplateView, headers(("ETag" = String, description = "Its new version"))),
+        Operator, JsonBody, Versioned,
         (status = 400, description = "`invalid-json`, `invalid-if-match`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = ProblemView, content_type = "application/problem+json"),
         (status = 404, description = "`template-not-found`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 412, description = "`precondition-failed`: somebody else has changed it", body = ProblemView, content_type = "application/problem+json"),
-        (status = 413, description = "`body-too-large`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported-media-type`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 422, description = "`invalid-body`, with the fields at fault", body = ProblemView, content_type = "application/problem+json"),
-        (status = 428, description = "`precondition-required`: send `If-Match`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
     ),
     security(("jwt" = [])),
 )]

@@ -3,7 +3,8 @@
 use std::convert::Infallible;
 
 use coupon_http::{
-    ProblemView, invalid, invalid_idempotency_key, store_problem, template_not_found, try_again,
+    JsonBody, Operator, Paged, ProblemView, invalid, invalid_idempotency_key, store_problem,
+    template_not_found, try_again,
 };
 use domain_coupon::{TemplateShelf, Violation, Violations};
 use domain_exchange::{
@@ -101,16 +102,10 @@ async fn route<T: TemplateShelf, B: CodeBatchStore, Q: ExportQueue, D: CodeDownl
             ("Location" = String, description = "Where the batch can be read"),
             ("Idempotent-Replayed" = bool, description = "`true` where an earlier request with this key ordered it"),
         )),
+        Operator, JsonBody,
         (status = 400, description = "`invalid-json`, `invalid-idempotency-key`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = ProblemView, content_type = "application/problem+json"),
         (status = 404, description = "`template-not-found`", body = ProblemView, content_type = "application/problem+json"),
         (status = 409, description = "`template-not-exchanged`, `too-many-codes` (with `codesLeft`)", body = ProblemView, content_type = "application/problem+json"),
-        (status = 413, description = "`body-too-large`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported-media-type`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 422, description = "`invalid-body`, with the fields at fault", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
     ),
     security(("jwt" = [])),
 )]
@@ -167,12 +162,8 @@ fn to_problem(error: &OrderError) -> Problem {
     ),
     responses(
         (status = 200, description = "The batches, the newest first", body = CodeBatchList),
-        (status = 400, description = "`invalid-parameter`, `invalid-cursor`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = ProblemView, content_type = "application/problem+json"),
+        Operator, Paged,
         (status = 404, description = "`template-not-found`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
     ),
     security(("jwt" = [])),
 )]
@@ -201,11 +192,8 @@ pub async fn list(store: &impl CodeBatchStore, request: &Request) -> Result<Resp
     ),
     responses(
         (status = 200, description = "The batch", body = CodeBatchView),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = ProblemView, content_type = "application/problem+json"),
+        Operator,
         (status = 404, description = "`code-batch-not-found`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
     ),
     security(("jwt" = [])),
 )]
@@ -240,15 +228,9 @@ pub async fn show(
     request_body = PatchCodeBatchRequest,
     responses(
         (status = 200, description = "The batch as it is now", body = CodeBatchView),
-        (status = 400, description = "`invalid-json`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = ProblemView, content_type = "application/problem+json"),
+        Operator, JsonBody,
         (status = 404, description = "`code-batch-not-found`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 413, description = "`body-too-large`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported-media-type`", body = ProblemView, content_type = "application/problem+json"),
         (status = 422, description = "`invalid-body`, with the field at fault", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
     ),
     security(("jwt" = [])),
 )]

@@ -2,7 +2,9 @@
 
 use std::convert::Infallible;
 
-use coupon_http::{ProblemView, claim_problem, invalid_idempotency_key, store_problem};
+use coupon_http::{
+    JsonBody, Operator, Paged, ProblemView, claim_problem, invalid_idempotency_key, store_problem,
+};
 use domain_coupon::TemplateShelf;
 use domain_grant::{
     CreateError, FileError, Grant, GrantDesk, GrantKey, JobFiles, Lists, NewGrant, PauseError,
@@ -126,16 +128,10 @@ where
             ("Location" = String, description = "Where the grant can be read"),
             ("Idempotent-Replayed" = bool, description = "`true` where an earlier request with this key ordered it"))),
         (status = 200, description = "With `dryRun`: what the list would come to", body = ListCheckView),
+        Operator, JsonBody,
         (status = 400, description = "`invalid-json`, `invalid-idempotency-key`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = ProblemView, content_type = "application/problem+json"),
         (status = 404, description = "`template-not-found`", body = ProblemView, content_type = "application/problem+json"),
         (status = 409, description = "`template-not-claimable`, `sale-not-started`, `sale-ended`, `sale-paused` (with `startTime` and `endTime`)", body = ProblemView, content_type = "application/problem+json"),
-        (status = 413, description = "`body-too-large`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported-media-type`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 422, description = "`invalid-body`, with the fields at fault", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
     ),
     security(("jwt" = [])),
 )]
@@ -203,14 +199,7 @@ async fn order<G: GrantDesk, T: TemplateShelf, F: Lists, Q: WorkQueue>(
     request_body = CreateUploadRequest,
     responses(
         (status = 201, description = "Where to", body = UploadView),
-        (status = 400, description = "`invalid-json`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 413, description = "`body-too-large`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported-media-type`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 422, description = "`invalid-body`, with the fields at fault", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
+        Operator, JsonBody,
     ),
     security(("jwt" = [])),
 )]
@@ -238,11 +227,7 @@ pub async fn prepare(
     ),
     responses(
         (status = 200, description = "The grants, the newest first", body = GrantList),
-        (status = 400, description = "`invalid-parameter`, `invalid-cursor`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
+        Operator, Paged,
     ),
     security(("jwt" = [])),
 )]
@@ -264,11 +249,8 @@ pub async fn list(grants: &impl GrantDesk, request: &Request) -> Result<Response
     params(("id" = String, Path, description = "The grant")),
     responses(
         (status = 200, description = "The grant", body = GrantView),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = ProblemView, content_type = "application/problem+json"),
+        Operator,
         (status = 404, description = "`grant-not-found`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
     ),
     security(("jwt" = [])),
 )]
@@ -289,16 +271,9 @@ pub async fn show(grants: &impl GrantDesk, request: &Request) -> Result<Response
     request_body = PatchGrantRequest,
     responses(
         (status = 200, description = "The grant as it is now", body = GrantView),
-        (status = 400, description = "`invalid-json`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = ProblemView, content_type = "application/problem+json"),
+        Operator, JsonBody,
         (status = 404, description = "`grant-not-found`", body = ProblemView, content_type = "application/problem+json"),
         (status = 409, description = "`grant-finished`: it is done or has failed", body = ProblemView, content_type = "application/problem+json"),
-        (status = 413, description = "`body-too-large`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported-media-type`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 422, description = "`invalid-body`, with the fields at fault", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
     ),
     security(("jwt" = [])),
 )]
@@ -335,13 +310,9 @@ pub async fn change(
     ),
     responses(
         (status = 200, description = "Who got nothing", body = GrantReport),
-        (status = 400, description = "`invalid-parameter`, `invalid-cursor`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = ProblemView, content_type = "application/problem+json"),
+        Operator, Paged,
         (status = 404, description = "`grant-not-found`", body = ProblemView, content_type = "application/problem+json"),
         (status = 410, description = "`report-expired`: it was kept for 30 days", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
     ),
     security(("jwt" = [])),
 )]

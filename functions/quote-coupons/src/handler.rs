@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use coupon_http::{ProblemView, guest, store_problem};
+use coupon_http::{JsonBody, SignedIn, guest, store_problem};
 use domain_coupon::{CouponShelf, TemplateShelf};
 use domain_quote::{UsageMemory, quote_coupons};
 use jiff::Timestamp;
@@ -19,13 +19,7 @@ pub use crate::view::{QuoteRequest, QuoteView, QuotedCouponView};
     request_body = QuoteRequest,
     responses(
         (status = 200, description = "What the coupons do", body = QuoteView),
-        (status = 400, description = "`invalid-json`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 413, description = "`body-too-large`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported-media-type`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 422, description = "`invalid-body`, with the fields at fault", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
+        SignedIn, JsonBody,
     ),
     security(("jwt" = [])),
 )]

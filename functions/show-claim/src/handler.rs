@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use claim_request_dynamodb::{ClaimRequests, KEPT_FOR, Outcome};
-use coupon_http::{CouponView, ProblemView, guest, store_problem};
+use coupon_http::{CouponView, ProblemView, SignedIn, guest, store_problem};
 use domain_coupon::{CouponShelf, StoreError};
 use domain_ids::RequestId;
 use jiff::Timestamp;
@@ -80,11 +80,9 @@ pub enum ClaimView {
         (status = 200, description = "The claim", body = ClaimView, headers(
             ("Retry-After" = u32, description = "Where it is pending: when to ask again, in seconds"),
         )),
+        SignedIn,
         (status = 400, description = "`invalid-parameter`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
         (status = 404, description = "`claim-not-found`: another guest's, or older than its outcome is kept", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
     ),
     security(("jwt" = [])),
 )]

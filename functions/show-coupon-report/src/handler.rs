@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, convert::Infallible};
 
 use campaign_http::campaign_not_found;
-use coupon_http::{ProblemView, template_not_found, too_many_requests, try_again};
+use coupon_http::{Operator, ProblemView, template_not_found, too_many_requests, try_again};
 use domain_ids::{CampaignId, TemplateId};
 use domain_report::{Counters, Hour, Report, ReportShelf, StoreError};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -60,12 +60,9 @@ async fn route(
     ),
     responses(
         (status = 200, description = "The report", body = TemplateReportView),
+        Operator,
         (status = 400, description = "`invalid-parameter`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = ProblemView, content_type = "application/problem+json"),
         (status = 404, description = "`template-not-found`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
     ),
     security(("jwt" = [])),
 )]
@@ -98,12 +95,9 @@ pub async fn of_template(
     ),
     responses(
         (status = 200, description = "The report", body = CampaignReportView),
+        Operator,
         (status = 400, description = "`invalid-parameter`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`", body = ProblemView, content_type = "application/problem+json"),
         (status = 404, description = "`campaign-not-found`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
     ),
     security(("jwt" = [])),
 )]

@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 
-use coupon_http::{CouponView, ProblemView, guest};
+use coupon_http::{CouponView, JsonBody, ProblemView, SignedIn, guest};
 use domain_coupon::{Actor, CouponStore, TemplateShelf, Transition, transition};
 use domain_ids::{CouponId, GuestId, OrderId};
 use domain_quote::{LockCoupon, UsageMemory, lock_coupon};
@@ -59,15 +59,9 @@ pub async fn handle(
     request_body = LockRequest,
     responses(
         (status = 200, description = "The coupon, locked for 30 minutes, and what the order saves in all", body = LockView),
-        (status = 400, description = "`invalid-json`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
+        SignedIn, JsonBody,
         (status = 404, description = "`coupon-not-found`, also where another guest holds it", body = ProblemView, content_type = "application/problem+json"),
         (status = 409, description = "`coupon-locked` with `lockedUntil`, `coupon-used`, `coupon-expired`, `coupon-refunded`, `coupon-not-applicable` with `reasons`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 413, description = "`body-too-large`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported-media-type`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 422, description = "`invalid-body`, with the fields at fault", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
     ),
     security(("jwt" = [])),
 )]
@@ -91,15 +85,9 @@ pub async fn lock(
     request_body = OrderRequest,
     responses(
         (status = 200, description = "The coupon, used", body = CouponView),
-        (status = 400, description = "`invalid-json`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
+        SignedIn, JsonBody,
         (status = 404, description = "`coupon-not-found`, also where another guest holds it", body = ProblemView, content_type = "application/problem+json"),
         (status = 409, description = "`coupon-not-locked`, `coupon-locked` with `lockedUntil`, `coupon-used`, `coupon-expired`, `coupon-refunded`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 413, description = "`body-too-large`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported-media-type`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 422, description = "`invalid-body`, with the fields at fault", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
     ),
     security(("jwt" = [])),
 )]
@@ -123,15 +111,9 @@ pub async fn redeem(
     request_body = OrderRequest,
     responses(
         (status = 200, description = "The coupon, which the order does not hold", body = CouponView),
-        (status = 400, description = "`invalid-json`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
+        SignedIn, JsonBody,
         (status = 404, description = "`coupon-not-found`, also where another guest holds it", body = ProblemView, content_type = "application/problem+json"),
         (status = 409, description = "`coupon-used`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 413, description = "`body-too-large`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported-media-type`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 422, description = "`invalid-body`, with the fields at fault", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
     ),
     security(("jwt" = [])),
 )]
@@ -156,15 +138,9 @@ pub async fn release(
     request_body = LockRequest,
     responses(
         (status = 200, description = "The coupon, locked for 30 minutes, and what the order saves in all", body = LockView),
-        (status = 400, description = "`invalid-json`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
+        SignedIn, JsonBody,
         (status = 404, description = "`coupon-not-found`, also where another guest holds it", body = ProblemView, content_type = "application/problem+json"),
         (status = 409, description = "`coupon-locked` with `lockedUntil`, `coupon-used`, `coupon-expired`, `coupon-refunded`, `coupon-not-applicable` with `reasons`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 413, description = "`body-too-large`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported-media-type`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 422, description = "`invalid-body`, with the fields at fault", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
     ),
     security(("iam" = [])),
 )]
@@ -189,15 +165,9 @@ pub async fn lock_for_guest(
     request_body = OrderRequest,
     responses(
         (status = 200, description = "The coupon, used", body = CouponView),
-        (status = 400, description = "`invalid-json`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
+        SignedIn, JsonBody,
         (status = 404, description = "`coupon-not-found`, also where another guest holds it", body = ProblemView, content_type = "application/problem+json"),
         (status = 409, description = "`coupon-not-locked`, `coupon-locked` with `lockedUntil`, `coupon-used`, `coupon-expired`, `coupon-refunded`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 413, description = "`body-too-large`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported-media-type`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 422, description = "`invalid-body`, with the fields at fault", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
     ),
     security(("iam" = [])),
 )]
@@ -222,15 +192,9 @@ pub async fn redeem_for_guest(
     request_body = OrderRequest,
     responses(
         (status = 200, description = "The coupon, which the order does not hold", body = CouponView),
-        (status = 400, description = "`invalid-json`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
+        SignedIn, JsonBody,
         (status = 404, description = "`coupon-not-found`, also where another guest holds it", body = ProblemView, content_type = "application/problem+json"),
         (status = 409, description = "`coupon-used`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 413, description = "`body-too-large`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported-media-type`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 422, description = "`invalid-body`, with the fields at fault", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
     ),
     security(("iam" = [])),
 )]
@@ -255,15 +219,9 @@ pub async fn release_for_guest(
     request_body = OrderRequest,
     responses(
         (status = 200, description = "The coupon, refunded", body = CouponView),
-        (status = 400, description = "`invalid-json`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated`", body = ProblemView, content_type = "application/problem+json"),
+        SignedIn, JsonBody,
         (status = 404, description = "`coupon-not-found`, also where another guest holds it", body = ProblemView, content_type = "application/problem+json"),
         (status = 409, description = "`coupon-not-used`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 413, description = "`body-too-large`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported-media-type`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 422, description = "`invalid-body`, with the fields at fault", body = ProblemView, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "`try-again`, with `Retry-After`", body = ProblemView, content_type = "application/problem+json"),
     ),
     security(("iam" = [])),
 )]

@@ -5,6 +5,7 @@ mod claim;
 mod coupon;
 mod guest;
 mod problem;
+mod responses;
 mod template;
 mod terms;
 mod usage;
@@ -16,6 +17,7 @@ pub use problem::{
     ErrorView, ProblemView, invalid, invalid_idempotency_key, store_problem, template_not_found,
     too_many_requests, try_again,
 };
+pub use responses::{Everybody, JsonBody, Operator, Paged, SignedIn, Versioned};
 pub use template::{
     CreateTemplateRequest, PatchTemplateRequest, SaleList, SaleView, TemplateCursor, TemplateList,
     TemplateView,
