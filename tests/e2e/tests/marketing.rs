@@ -22,6 +22,28 @@ async fn post(person: &Person, path: &str, body: &Value) -> Answer {
     send(person.request(Method::POST, path).json(body)).await
 }
 
+/// A request to the local AWS itself, by the name that its services know it by.
+async fn aws(stack: &Stack, target: &str, body: &Value) -> Value {
+    let url = stack.endpoints().aws_endpoint.as_deref().unwrap();
+    let request = Client::builder().no_proxy().build().unwrap().post(url);
+    let request = request.header("X-Amz-Target", target).header("Content-Type", "application/x-amz-json-1.1");
+    let answer = send(request.body(body.to_string())).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.body
+}
+
+/// Starts a function as its schedule does.
+async fn tick(stack: &Stack, function: &str) {
+    let url = format!("{}/2015-03-31/functions", stack.endpoints().aws_endpoint.as_deref().unwrap());
+    let http = Client::builder().no_proxy().build().unwrap();
+    let functions = send(http.get(format!("{url}/"))).await;
+    let names = functions.body["Functions"].as_array().unwrap().iter();
+    let name =
+        names.filter_map(|it| it["FunctionName"].as_str()).find(|name| name.contains(function)).unwrap();
+    let done = send(http.post(format!("{url}/{name}/invocations")).body("{}")).await;
+    assert_eq!((done.status, done.header("x-amz-function-error")), (200, None), "{done:?}");
+}
+
 /// What a report counts of a template.
 async fn totals(operator: &Person, template: &str) -> Value {
     let report = operator.get(&format!("/v1/admin/coupon-templates/{template}/report")).await;
@@ -179,14 +201,7 @@ fn a_guest_who_signs_up_is_given_a_coupon_once() {
             "Source": "users", "DetailType": "guest.signed_up", "Detail": detail,
             "EventBusName": stack.endpoints().event_bus,
         });
-        let events = json!({"Entries": [&entry, &entry]});
-        let http = Client::builder().no_proxy().build().unwrap();
-        let sent = http
-            .post(stack.endpoints().aws_endpoint.as_deref().unwrap())
-            .header("X-Amz-Target", "AWSEvents.PutEvents")
-            .header("Content-Type", "application/x-amz-json-1.1")
-            .body(events.to_string());
-        assert!(sent.send().await.unwrap().status().is_success());
+        aws(stack, "AWSEvents.PutEvents", &json!({"Entries": [&entry, &entry]})).await;
         let given = async || {
             let held = ann.get("/v1/me/coupons").await;
             let coupons = held.body["items"].as_array().unwrap().clone();
@@ -229,5 +244,39 @@ fn a_campaign_keeps_to_its_budget_and_its_schedule() {
         let held = post(&ann, &claims, &body).await;
         assert_eq!(held.problem(), (409, "claim-limit-reached"), "{held:?}");
         until(async || ann.claim(&template, None).await.problem() == (409, "campaign-only")).await;
+    });
+}
+
+#[test]
+fn a_coupon_that_expires_unused_goes_back_to_sale() {
+    deployed(async |stack| {
+        let operator = Person::operator(stack.endpoints()).await;
+        let (ann, bob) = (
+            Person::guest(stack.endpoints(), "expiry-ann").await,
+            Person::guest(stack.endpoints(), "expiry-bob").await,
+        );
+        let template = operator.publish(1, json!({"restock": true})).await;
+        assert_eq!(ann.claim(&template, None).await.status, 201);
+        until(async || bob.claim(&template, None).await.problem() == (409, "coupon-sold-out")).await;
+
+        // No test waits for days.
+        let long_ago = json!({
+            "TableName": stack.endpoints().coupon_table,
+            "Key": {
+                "pk": {"S": format!("USER#{}", ann.subject())},
+                "sk": {"S": format!("COUPON#{template}#001")},
+            },
+            "UpdateExpression": "SET expiresAt = :long_ago",
+            "ExpressionAttributeValues": {":long_ago": {"N": "1"}},
+        });
+        aws(stack, "DynamoDB_20120810.UpdateItem", &long_ago).await;
+        tick(stack, "ExpireCoupons").await;
+        until(async || totals(&operator, &template).await["expired"] == json!(1)).await;
+        until(async || {
+            tick(stack, "RestockCoupons").await;
+            bob.claim(&template, None).await.status == 201
+        })
+        .await;
+        assert_eq!(totals(&operator, &template).await["expired"], json!(1));
     });
 }
