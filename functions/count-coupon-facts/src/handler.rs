@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, convert::Infallible};
 
-use domain_report::{CountError, FactId, FactStore, NotCounted, StoreError, Summary, count};
+use domain_coupon::StoreError;
+use domain_report::{CountError, FactId, FactStore, NotCounted, Summary, count};
 use jiff::Timestamp;
 use platform_batch::{
     Failure, StreamEvent, StreamResponse,

@@ -2,7 +2,9 @@
 
 use std::{convert::Infallible, str::FromStr};
 
-use coupon_http::{CouponList, CouponView, Paged, ProblemView, SignedIn, guest, store_problem};
+use coupon_http::{
+    CouponList, CouponView, Paged, ProblemView, SignedIn, coupon_not_found, guest, store_problem,
+};
 use domain_coupon::{CouponShelf, CouponStatus, list_coupons};
 use domain_ids::CouponId;
 use jiff::Timestamp;
@@ -85,12 +87,11 @@ pub async fn show(
     now: Timestamp,
     request: &Request,
 ) -> Result<Response<Body>, Problem> {
-    let not_found = || Problem::new(StatusCode::NOT_FOUND, "coupon-not-found", "You hold no such coupon");
     let guest = guest(request)?;
-    let id: CouponId = path_id(request, "id").ok_or_else(not_found)?;
+    let id: CouponId = path_id(request, "id").ok_or_else(coupon_not_found)?;
     let coupon = store.coupon(&guest, id).await.map_err(|error| store_problem(&error))?;
     tracing::info!(coupon.found = coupon.is_some(), "showed coupon");
-    let coupon = coupon.ok_or_else(not_found)?;
+    let coupon = coupon.ok_or_else(coupon_not_found)?;
     Ok(json(StatusCode::OK, &CouponView::new(&coupon, now)))
 }
 

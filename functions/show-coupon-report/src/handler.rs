@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, convert::Infallible};
 
 use campaign_http::campaign_not_found;
 use coupon_http::{Operator, ProblemView, template_not_found, too_many_requests, try_again};
+use domain_coupon::StoreError;
 use domain_ids::{CampaignId, TemplateId};
-use domain_report::{Counters, Hour, Report, ReportShelf, StoreError};
+use domain_report::{Counters, Hour, Report, ReportShelf};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use platform_http::{

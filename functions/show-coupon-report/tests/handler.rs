@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain_coupon::Source;
 use domain_ids::{CouponId, Nth, TemplateId};
 use domain_money::Fen;
-use domain_report::{Event, Fact, FactId, Source, count};
+use domain_report::{Event, Fact, FactId, count};
 use jiff::{SignedDuration, Timestamp};
 use report_dynamodb::ReportTable;
 use serde_json::{Value, json};

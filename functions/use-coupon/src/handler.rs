@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 
-use coupon_http::{CouponView, JsonBody, ProblemView, SignedIn, guest};
+use coupon_http::{CouponView, JsonBody, ProblemView, SignedIn, coupon_not_found, guest};
 use domain_coupon::{Actor, CouponStore, TemplateShelf, Transition, transition};
 use domain_ids::{CouponId, GuestId, OrderId};
 use domain_quote::{LockCoupon, UsageMemory, lock_coupon};
@@ -14,7 +14,7 @@ use platform_http::{
 };
 use quote_http::invalid_draft;
 
-use crate::problem::{coupon_not_found, lock_problem, transition_problem};
+use crate::problem::{lock_problem, transition_problem};
 pub use crate::view::{LockRequest, LockView, OrderRequest};
 
 /// 200 with the coupon as it is afterwards, also where it was so before.

@@ -1,4 +1,4 @@
-use coupon_http::{store_problem, try_again};
+use coupon_http::{coupon_not_found, store_problem, try_again};
 use domain_coupon::{Refusal, TransitionError};
 use domain_quote::LockError;
 use platform_http::{Problem, StatusCode};
@@ -24,11 +24,6 @@ pub(crate) fn transition_problem(error: &TransitionError) -> Problem {
         TransitionError::Busy => try_again(),
         TransitionError::Store(error) => store_problem(error),
     }
-}
-
-/// 404: for a coupon that nobody holds and for one that another guest holds.
-pub(crate) fn coupon_not_found() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "coupon-not-found", "The guest holds no such coupon")
 }
 
 fn refused(refusal: Refusal) -> Problem {

@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use coupon_http::{fit, to_millisecond};
 use domain_campaign::{Audience, CampaignChange, CampaignStatus, NewCampaign, NewOffer};
 use domain_coupon::{Violation, Violations};
 use domain_ids::{GuestId, TemplateId};
@@ -114,18 +115,8 @@ pub enum AudienceType {
     Guests,
 }
 
-/// A number that does not fit becomes 0, which the field refuses by its own rule.
-fn fit<T: TryFrom<i64> + Default>(number: i64) -> T {
-    T::try_from(number).unwrap_or_default()
-}
-
 fn fen(number: i64) -> Fen {
     Fen::new(fit(number))
-}
-
-/// The store keeps milliseconds; what a caller sends more precisely is cut, not rounded into the future.
-fn to_millisecond(time: Timestamp) -> Timestamp {
-    Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
 }
 
 impl CreateCampaignRequest {

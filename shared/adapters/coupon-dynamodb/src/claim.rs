@@ -1,11 +1,10 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::{
-    error::SdkError,
-    operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
+    operation::put_item::PutItemError,
     types::{
-        AttributeValue, CancellationReason, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
-        TransactWriteItem, Update, builders::UpdateBuilder,
+        AttributeValue, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+        Update, builders::UpdateBuilder,
     },
 };
 use domain_coupon::{
@@ -15,8 +14,8 @@ use domain_ids::{GuestId, TemplateId};
 use jiff::Timestamp;
 
 use crate::{
-    CouponTable, coupon_item,
-    error::{condition_held, corrupt, is_throttling, store_error},
+    Cancelled, CouponTable, coupon_item,
+    error::{condition_held, corrupt, store_error},
     keys::{self, Key},
 };
 
@@ -65,7 +64,7 @@ impl ClaimStore for CouponTable {
         items.extend(exchange.map(|code| self.put_code(coupon, code)).transpose()?);
         match self.transact(items).await {
             Ok(()) => Ok(Issue::Issued),
-            Err(error) => cancelled(error, shard.is_some()),
+            Err(why) => not_issued(why, shard.is_some()),
         }
     }
 
@@ -116,7 +115,7 @@ impl BatchClaimStore for CouponTable {
         items.push(self.take_several(template, shard, units, capacity)?);
         match self.transact(items).await {
             Ok(()) => Ok(BatchIssue::Issued),
-            Err(error) => batch_cancelled(error, coupons.len()),
+            Err(why) => batch_not_issued(why, coupons.len()),
         }
     }
 }
@@ -181,7 +180,7 @@ impl CouponTable {
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    async fn transact(&self, items: Vec<TransactWriteItem>) -> Result<(), SdkError<TransactWriteItemsError>> {
+    async fn transact(&self, items: Vec<TransactWriteItem>) -> Result<(), Cancelled> {
         let output = self
             .client
             .transact_write_items()
@@ -213,85 +212,43 @@ impl CouponTable {
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(failed)) => held(failed.item()),
                 Some(PutItemError::TransactionConflictException(_)) => Ok(Issue::Conflict),
-                _ => throttled_or(error),
+                _ => throttled_or(store_error(error)),
             },
         }
     }
 }
 
-/// Why a transaction did not happen.
-enum Cancelled {
-    /// Its items did not allow it, each for the reason in its place.
-    Reasons(Vec<CancellationReason>),
-    /// Another transaction was in the way.
-    Conflict,
-    /// The store refused more work for now.
-    Throttled,
-}
-
-impl Cancelled {
-    fn read(error: SdkError<TransactWriteItemsError>) -> Result<Self, StoreError> {
-        let reasons = match error.as_service_error() {
-            Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-                cancelled.cancellation_reasons().to_vec()
-            }
-            Some(TransactWriteItemsError::TransactionInProgressException(_)) => return Ok(Self::Conflict),
-            _ => {
-                return match store_error(error) {
-                    StoreError::Throttled(_) => Ok(Self::Throttled),
-                    error => Err(error),
-                };
-            }
-        };
-        if reasons.iter().any(refused) {
-            Ok(Self::Reasons(reasons))
-        } else if reasons.iter().any(|reason| reason.code() == Some("TransactionConflict")) {
-            Ok(Self::Conflict)
-        } else if reasons.iter().any(|reason| is_throttling(reason.code())) {
-            Ok(Self::Throttled)
-        } else {
-            Err(store_error(error))
-        }
-    }
-}
-
-/// Whether an item's own condition did not hold.
-fn refused(reason: &CancellationReason) -> bool {
-    reason.code() == Some("ConditionalCheckFailed")
-}
-
 /// The items are, in this order: the coupon, the shard (unless the stock is unlimited), the exchange code (if any).
-fn cancelled(error: SdkError<TransactWriteItemsError>, has_shard: bool) -> Result<Issue, StoreError> {
-    let reasons = match Cancelled::read(error)? {
-        Cancelled::Reasons(reasons) => reasons,
-        Cancelled::Conflict => return Ok(Issue::Conflict),
-        Cancelled::Throttled => return Ok(Issue::Throttled),
-    };
+fn not_issued(why: Cancelled, has_shard: bool) -> Result<Issue, StoreError> {
     let code_at = if has_shard { 2 } else { 1 };
-    if let Some(coupon) = reasons.first().filter(|reason| refused(reason)) {
+    if let Some(coupon) = why.refused(0) {
         held(coupon.item())
-    } else if reasons.get(code_at).is_some_and(refused) {
+    } else if why.refused(code_at).is_some() {
         Ok(Issue::CodeUsed)
-    } else if reasons.iter().any(|reason| reason.code() == Some("TransactionConflict")) {
+    } else if why.is_contended() {
         Ok(Issue::Conflict)
-    } else {
+    } else if why.is_refused() {
         Ok(Issue::ShardEmpty)
+    } else {
+        throttled_or(why.into())
     }
 }
 
 /// The items are the coupons, then the shard.
-fn batch_cancelled(
-    error: SdkError<TransactWriteItemsError>,
-    coupons: usize,
-) -> Result<BatchIssue, StoreError> {
-    let reasons = match Cancelled::read(error)? {
-        Cancelled::Reasons(reasons) => reasons,
-        Cancelled::Conflict => return Ok(BatchIssue::Conflict),
-        Cancelled::Throttled => return Ok(BatchIssue::Throttled),
-    };
-    let held = |(_, reason): &(usize, &CancellationReason)| refused(reason);
-    let held: Vec<usize> = reasons.iter().take(coupons).enumerate().filter(held).map(|(at, _)| at).collect();
-    Ok(if held.is_empty() { BatchIssue::ShardShort } else { BatchIssue::Held(held) })
+fn batch_not_issued(why: Cancelled, coupons: usize) -> Result<BatchIssue, StoreError> {
+    let held: Vec<usize> = (0..coupons).filter(|&at| why.refused(at).is_some()).collect();
+    if !held.is_empty() {
+        Ok(BatchIssue::Held(held))
+    } else if why.is_refused() {
+        Ok(BatchIssue::ShardShort)
+    } else if why.is_contended() {
+        Ok(BatchIssue::Conflict)
+    } else {
+        match why.into() {
+            StoreError::Throttled(_) => Ok(BatchIssue::Throttled),
+            error => Err(error),
+        }
+    }
 }
 
 fn held(item: Option<&Key>) -> Result<Issue, StoreError> {
@@ -300,11 +257,8 @@ fn held(item: Option<&Key>) -> Result<Issue, StoreError> {
     Ok(Issue::Held(Box::new(coupon)))
 }
 
-fn throttled_or<E>(error: SdkError<E>) -> Result<Issue, StoreError>
-where
-    E: std::error::Error + aws_sdk_dynamodb::error::ProvideErrorMetadata + Send + Sync + 'static,
-{
-    match store_error(error) {
+fn throttled_or(error: StoreError) -> Result<Issue, StoreError> {
+    match error {
         StoreError::Throttled(_) => Ok(Issue::Throttled),
         error => Err(error),
     }

@@ -1,5 +1,3 @@
-use std::collections::HashMap;
-
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
 use domain_coupon::{
     Coupon, Expiring, ExpiryList, ExpiryStore, Page, ReminderStore, ReturnedCount, StoreError,
@@ -12,9 +10,6 @@ use crate::{
     error::{condition_held, corrupt, store_error},
     keys::{self, Key},
 };
-
-/// Times that keys DynamoDB left unprocessed are asked for again.
-const MAX_BATCH_ROUNDS: u32 = 4;
 
 impl ExpiryList for CouponTable {
     async fn expiring(
@@ -84,44 +79,13 @@ impl ReminderStore for CouponTable {
     async fn look_up(&self, coupons: &[Expiring]) -> Result<Vec<Coupon>, StoreError> {
         let keys = coupons.iter().map(|coupon| keys::coupon(&coupon.guest, coupon.id)).collect();
         let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).build().map_err(corrupt)?;
-        let mut found = Vec::with_capacity(coupons.len());
-        let mut requested = HashMap::from([(self.table.clone(), wanted)]);
-        for _ in 0..MAX_BATCH_ROUNDS {
-            let output = self
-                .client
-                .batch_get_item()
-                .set_request_items(Some(requested))
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await
-                .map_err(store_error)?;
-            self.consumed.read(output.consumed_capacity());
-            for item in output.responses.into_iter().flatten().flat_map(|(_, items)| items) {
-                found.push(coupon_item::parse(item).map_err(corrupt)?);
-            }
-            requested = output.unprocessed_keys.unwrap_or_default();
-            if requested.is_empty() {
-                return Ok(found);
-            }
-        }
-        // A coupon that was not read must not pass for one that is gone.
-        Err(StoreError::Throttled("keys of a batch stayed unprocessed".into()))
+        let found = self.items(wanted).await?;
+        found.into_iter().map(coupon_item::parse).collect::<Result<_, _>>().map_err(corrupt)
     }
 
     async fn reminded_until(&self, days: u8) -> Result<Option<Timestamp>, StoreError> {
-        let output = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(keys::reminder(days)))
-            .consistent_read(true)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(store_error)?;
-        self.consumed.read(output.consumed_capacity());
-        let until = output.item.map(|item| number(&item, "until").and_then(timestamp));
-        until.transpose()
+        let item = self.item(keys::reminder(days)).await?;
+        item.map(|item| number(&item, "until").and_then(timestamp)).transpose()
     }
 
     async fn set_reminded_until(&self, days: u8, until: Timestamp) -> Result<(), StoreError> {
@@ -147,18 +111,8 @@ impl ReminderStore for CouponTable {
 
 impl ReturnedCount for CouponTable {
     async fn returned(&self, template: TemplateId) -> Result<u32, StoreError> {
-        let output = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(keys::returned(template)))
-            .consistent_read(true)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(store_error)?;
-        self.consumed.read(output.consumed_capacity());
-        output.item.map_or(Ok(0), |item| number(&item, "count"))
+        let item = self.item(keys::returned(template)).await?;
+        item.map_or(Ok(0), |item| number(&item, "count"))
     }
 }
 

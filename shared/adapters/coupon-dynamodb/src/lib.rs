@@ -13,6 +13,7 @@
 //! is its own limit: a guest cannot hold the same ordinal of a template twice. Templates alone carry the keys of
 //! the index `templates-by-end`; coupons that may still expire carry those of `coupons-by-expiry`.
 
+mod cancelled;
 mod claim;
 mod consumed;
 mod coupon_item;
@@ -22,6 +23,7 @@ mod keys;
 mod lifecycle;
 mod list;
 mod manage;
+mod read;
 mod stock;
 mod template_item;
 mod terms_item;
@@ -29,10 +31,11 @@ mod usage_item;
 
 use std::sync::Arc;
 
-use aws_sdk_dynamodb::{Client, types::ReturnConsumedCapacity};
+use aws_sdk_dynamodb::Client;
 use domain_coupon::{StoreError, Template};
 use domain_ids::TemplateId;
 
+pub use cancelled::Cancelled;
 pub use consumed::{Consumed, Units};
 pub use error::{condition_held, corrupt, is_throttling, store_error};
 
@@ -56,17 +59,7 @@ impl CouponTable {
     }
 
     async fn read_template(&self, id: TemplateId) -> Result<Option<Template>, StoreError> {
-        let output = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(keys::template(id)))
-            .consistent_read(true)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(store_error)?;
-        self.consumed.read(output.consumed_capacity());
-        output.item.map(template_item::parse).transpose().map_err(corrupt)
+        let item = self.item(keys::template(id)).await?;
+        item.map(template_item::parse).transpose().map_err(corrupt)
     }
 }

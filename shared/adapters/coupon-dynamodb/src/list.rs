@@ -46,18 +46,8 @@ impl CouponShelf for CouponTable {
         if !id.belongs_to(guest) {
             return Ok(None);
         }
-        let output = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(keys::coupon(guest, id)))
-            .consistent_read(true)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(store_error)?;
-        self.consumed.read(output.consumed_capacity());
-        output.item.map(coupon_item::parse).transpose().map_err(corrupt)
+        let item = self.item(keys::coupon(guest, id)).await?;
+        item.map(coupon_item::parse).transpose().map_err(corrupt)
     }
 }
 

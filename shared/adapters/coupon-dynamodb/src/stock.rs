@@ -14,7 +14,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::{
     CouponTable,
-    error::{condition_held, corrupt, store_error},
+    error::{condition_held, corrupt},
     keys::{self, Key},
 };
 
@@ -28,9 +28,6 @@ const RAISE_AGAIN: ExponentialBuilder = ExponentialBuilder::new()
     .with_min_delay(Duration::from_millis(5))
     .with_max_delay(Duration::from_millis(100))
     .with_max_times(10);
-
-/// Times that keys DynamoDB left unprocessed are asked for again.
-const MAX_BATCH_ROUNDS: u32 = 4;
 
 /// What one shard item says.
 struct ShardLevel {
@@ -115,29 +112,8 @@ impl CouponTable {
             .expression_attribute_names("#capacity", "capacity")
             .build()
             .map_err(corrupt)?;
-
-        let mut levels = Vec::with_capacity(shards.len());
-        let mut requested = HashMap::from([(self.table.clone(), wanted)]);
-        for _ in 0..MAX_BATCH_ROUNDS {
-            let output = self
-                .client
-                .batch_get_item()
-                .set_request_items(Some(requested))
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await
-                .map_err(store_error)?;
-            self.consumed.read(output.consumed_capacity());
-            for item in output.responses.into_iter().flatten().flat_map(|(_, items)| items) {
-                levels.push(level(&item, &shard_of)?);
-            }
-            requested = output.unprocessed_keys.unwrap_or_default();
-            if requested.is_empty() {
-                return Ok(levels);
-            }
-        }
-        // A shard that was not read must not pass for an empty one.
-        Err(StoreError::Throttled("keys of a batch stayed unprocessed".into()))
+        let found = self.items(wanted).await?;
+        found.iter().map(|item| level(item, &shard_of)).collect()
     }
 }
 

@@ -14,8 +14,8 @@ pub use claim::{claim_answer, claim_problem, claim_reason};
 pub use coupon::{CouponList, CouponView};
 pub use guest::guest;
 pub use problem::{
-    ErrorView, ProblemView, invalid, invalid_idempotency_key, store_problem, template_not_found,
-    too_many_requests, try_again,
+    ErrorView, ProblemView, coupon_not_found, invalid, invalid_idempotency_key, store_problem,
+    template_not_found, too_many_requests, try_again,
 };
 pub use responses::{Everybody, JsonBody, Operator, Paged, SignedIn, Versioned};
 pub use template::{
@@ -27,7 +27,12 @@ pub use usage::{AutoRuleEvent, AutoRuleView, ScopeView, StackingType, StackingVi
 
 use jiff::Timestamp;
 
+/// A number that does not fit becomes 0, which every field that is parsed with this refuses by its own rule.
+pub fn fit<T: TryFrom<i64> + Default>(number: i64) -> T {
+    T::try_from(number).unwrap_or_default()
+}
+
 /// The store keeps milliseconds; what a caller sends more precisely is cut, not rounded into the future.
-fn to_millisecond(time: Timestamp) -> Timestamp {
+pub fn to_millisecond(time: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
 }

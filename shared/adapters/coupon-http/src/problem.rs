@@ -55,6 +55,11 @@ pub fn template_not_found() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "template-not-found", "There is no such coupon template")
 }
 
+/// 404: for a coupon that nobody holds and for one that another guest holds.
+pub fn coupon_not_found() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "coupon-not-found", "The guest holds no such coupon")
+}
+
 /// What a caller is told when the store fails; the cause goes to the log.
 pub fn store_problem(error: &StoreError) -> Problem {
     tracing::error!(error = %Chain(error), "the store failed");

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    AutoRuleView, CouponType, ScopeView, StackingView, TermsView, ThresholdType, ThresholdView,
+    AutoRuleView, CouponType, ScopeView, StackingView, TermsView, ThresholdType, ThresholdView, fit,
     to_millisecond,
 };
 
@@ -99,11 +99,6 @@ fn hundred() -> i64 {
 
 fn manual() -> IssueType {
     IssueType::Manual
-}
-
-/// A number that does not fit becomes 0, which every field refuses by its own rule.
-pub(crate) fn fit<T: TryFrom<i64> + Default>(number: i64) -> T {
-    T::try_from(number).unwrap_or_default()
 }
 
 impl CreateTemplateRequest {

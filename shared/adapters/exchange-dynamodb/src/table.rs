@@ -1,13 +1,10 @@
 use aws_sdk_dynamodb::{
     Client,
-    error::SdkError,
-    operation::transact_write_items::TransactWriteItemsError,
     types::{
-        AttributeValue, CancellationReason, Put, ReturnValue, ReturnValuesOnConditionCheckFailure,
-        TransactWriteItem, Update,
+        AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
     },
 };
-use coupon_dynamodb::{condition_held, corrupt, is_throttling, store_error};
+use coupon_dynamodb::{Cancelled, condition_held, corrupt, store_error};
 use domain_coupon::{Page, StoreError};
 use domain_exchange::{Added, CodeBatch, CodeBatchLookup, CodeBatchStore, Serial};
 use domain_ids::{CodeBatchId, TemplateId};
@@ -71,7 +68,7 @@ impl CodeBatchStore for ExchangeTable {
             .await;
         match added {
             Ok(_) => Ok(Added::Added),
-            Err(error) => cancelled(error),
+            Err(error) => not_added(error.into()),
         }
     }
 
@@ -196,27 +193,17 @@ impl ExchangeTable {
 }
 
 /// The items are, in this order: the batch, the template's codes, the place in the list.
-fn cancelled(error: SdkError<TransactWriteItemsError>) -> Result<Added, StoreError> {
-    let reasons = match error.as_service_error() {
-        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-            cancelled.cancellation_reasons()
-        }
-        Some(TransactWriteItemsError::TransactionInProgressException(_)) => return Ok(Added::Conflict),
-        _ => return Err(store_error(error)),
-    };
-    let refused = |reason: &&CancellationReason| reason.code() == Some("ConditionalCheckFailed");
-    if let Some(batch) = reasons.first().filter(refused) {
+fn not_added(why: Cancelled) -> Result<Added, StoreError> {
+    if let Some(batch) = why.refused(0) {
         let taken = batch.item().ok_or_else(|| corrupt("the batch in the way was not returned"))?;
         Ok(Added::SerialTaken(Box::new(item::parse(taken.clone()).map_err(corrupt)?)))
-    } else if let Some(codes) = reasons.get(1).filter(refused) {
+    } else if let Some(codes) = why.refused(1) {
         let codes = codes.item().ok_or_else(|| corrupt("the count in the way was not returned"))?;
         Ok(Added::TooMany { ordered: ordered(codes)? })
-    } else if reasons.iter().any(|reason| reason.code() == Some("TransactionConflict")) {
+    } else if why.is_contended() {
         Ok(Added::Conflict)
-    } else if reasons.iter().any(|reason| is_throttling(reason.code())) {
-        Err(StoreError::Throttled(Box::new(error)))
     } else {
-        Err(store_error(error))
+        Err(why.into())
     }
 }
 

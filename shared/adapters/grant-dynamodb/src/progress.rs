@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata, SdkError},
-    operation::transact_write_items::TransactWriteItemsError,
     types::{AttributeValue, Put, TransactWriteItem, Update},
 };
 use backon::{ExponentialBuilder, Retryable};
-use coupon_dynamodb::{condition_held, corrupt, is_throttling, store_error};
+use coupon_dynamodb::{Cancelled, condition_held, corrupt};
 use domain_coupon::StoreError;
 use domain_grant::{Chunk, Failure, GrantBook, Outcome, Part};
 use domain_ids::GrantId;
@@ -167,32 +166,17 @@ impl GrantTable {
     /// Writes all items or, where a condition does not hold, none.
     pub(crate) async fn transact(&self, items: Vec<TransactWriteItem>) -> Result<Transacted, StoreError> {
         let transaction = self.client.transact_write_items().set_transact_items(Some(items));
-        let written = (|| transaction.clone().send())
+        let written = (async || transaction.clone().send().await.map_err(Cancelled::from))
             .retry(AGAIN)
             .sleep(tokio::time::sleep)
-            .when(|error| matches!(cancelled_by(error), Some("TransactionConflict")))
+            .when(|why| why.is_conflict() && !why.is_refused())
             .await;
         match written {
             Ok(_) => Ok(Transacted::Written),
-            Err(error) => match cancelled_by(&error) {
-                Some("ConditionalCheckFailed") => Ok(Transacted::Refused),
-                // Both pass by themselves.
-                Some("TransactionConflict") => Err(StoreError::Throttled(Box::new(error))),
-                code if is_throttling(code) => Err(StoreError::Throttled(Box::new(error))),
-                _ => Err(store_error(error)),
-            },
+            Err(why) if why.is_refused() => Ok(Transacted::Refused),
+            Err(why) => Err(why.into()),
         }
     }
-}
-
-/// Why a transaction was cancelled: a condition if there was one, else the first reason.
-fn cancelled_by(error: &SdkError<TransactWriteItemsError>) -> Option<&str> {
-    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
-    else {
-        return None;
-    };
-    let codes = || cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code());
-    codes().find(|code| *code == "ConditionalCheckFailed").or_else(|| codes().find(|code| *code != "None"))
 }
 
 /// Repeats a write of one item while a transaction is in its way.

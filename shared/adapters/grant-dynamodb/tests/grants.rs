@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::{
     },
     types::{
         AttributeValue, CancellationReason,
-        error::{TransactionCanceledException, TransactionConflictException},
+        error::{TransactionCanceledException, TransactionConflictException, TransactionInProgressException},
     },
 };
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
@@ -259,4 +259,16 @@ async fn a_condition_is_told_from_what_passes() {
     assert!(matches!(finish(&["None", "TransactionConflict"]).await, Err(StoreError::Throttled(_))));
     assert!(matches!(finish(&["None", "ThrottlingError"]).await, Err(StoreError::Throttled(_))));
     assert!(matches!(finish(&["None", "ValidationError"]).await, Err(StoreError::Unavailable(_))));
+}
+
+/// Sent again, it would be refused by what it has itself written.
+#[tokio::test(start_paused = true)]
+async fn a_transaction_that_is_still_under_way_is_not_sent_again() {
+    let rule = mock!(Client::transact_write_items).then_error(|| {
+        let error = TransactionInProgressException::builder().build();
+        TransactWriteItemsError::TransactionInProgressException(error)
+    });
+    let finished = mocked(&rule).finish(id(1), 0, &outcome(1, &[]), NOW).await;
+    assert!(matches!(finished, Err(StoreError::Unavailable(_))), "{finished:?}");
+    assert_eq!(rule.num_calls(), 1);
 }

@@ -1,17 +1,14 @@
 use std::{collections::BTreeSet, time::Duration};
 
-use aws_sdk_dynamodb::{
-    error::SdkError,
-    operation::transact_write_items::TransactWriteItemsError,
-    types::{AttributeValue, CancellationReason, Put, TransactWriteItem, Update},
-};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
+use coupon_dynamodb::{Cancelled, corrupt};
+use domain_coupon::StoreError;
 use domain_ids::TemplateId;
-use domain_report::{Counters, Fact, FactStore, Hour, StoreError, Tally, Written};
+use domain_report::{Counters, Fact, FactStore, Hour, Tally, Written};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     ReportTable,
-    error::{corrupt, is_throttling, store_error},
     keys::{self, Key},
 };
 
@@ -32,7 +29,7 @@ impl FactStore for ReportTable {
         let written = self.client.transact_write_items().set_transact_items(Some(items)).send().await;
         match written {
             Ok(_) => Ok(Written::Counted),
-            Err(error) => cancelled(tally.facts(), error),
+            Err(error) => not_counted(tally.facts(), error.into()),
         }
     }
 
@@ -88,25 +85,15 @@ impl ReportTable {
     }
 }
 
-/// Reads the reasons, in the order of the transaction's items: first the marks.
-fn cancelled(facts: &[Fact], error: SdkError<TransactWriteItemsError>) -> Result<Written, StoreError> {
-    let reasons = match error.as_service_error() {
-        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-            cancelled.cancellation_reasons()
-        }
-        Some(TransactWriteItemsError::TransactionInProgressException(_)) => return Ok(Written::Conflict),
-        _ => return Err(store_error(error)),
-    };
-    let failed = |reason: &CancellationReason| reason.code() == Some("ConditionalCheckFailed");
-    let known: BTreeSet<_> =
-        facts.iter().zip(reasons).filter(|(_, reason)| failed(reason)).map(|(fact, _)| fact.id).collect();
+/// The first items are the marks, in the order of the facts.
+fn not_counted(facts: &[Fact], why: Cancelled) -> Result<Written, StoreError> {
+    let marked = facts.iter().enumerate().filter(|(place, _)| why.refused(*place).is_some());
+    let known: BTreeSet<_> = marked.map(|(_, fact)| fact.id).collect();
     if !known.is_empty() {
         Ok(Written::Known(known))
-    } else if reasons.iter().any(|reason| reason.code() == Some("TransactionConflict")) {
+    } else if why.is_contended() {
         Ok(Written::Conflict)
-    } else if reasons.iter().any(|reason| is_throttling(reason.code())) {
-        Err(StoreError::Throttled(Box::new(error)))
     } else {
-        Err(store_error(error))
+        Err(why.into())
     }
 }

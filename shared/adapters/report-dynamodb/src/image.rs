@@ -1,6 +1,7 @@
+use domain_coupon::Source;
 use domain_ids::{CouponId, OrderId};
 use domain_money::Fen;
-use domain_report::{Event, Fact, FactId, Source};
+use domain_report::{Event, Fact, FactId};
 use jiff::Timestamp;
 use platform_batch::stream::Change;
 use serde::Deserialize;

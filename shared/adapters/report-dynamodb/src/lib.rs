@@ -11,7 +11,6 @@
 //! counter's 2. Hours are those of Asia/Shanghai.
 
 mod count;
-mod error;
 mod image;
 mod keys;
 mod shelf;

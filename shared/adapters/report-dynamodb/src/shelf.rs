@@ -1,12 +1,13 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use coupon_dynamodb::{corrupt, store_error};
+use domain_coupon::StoreError;
 use domain_ids::{CampaignId, TemplateId};
-use domain_report::{Counters, Hour, ReportShelf, StoreError};
+use domain_report::{Counters, Hour, ReportShelf};
 
 use crate::{
     ReportTable,
-    error::{corrupt, store_error},
     keys::{self, Key},
 };
 

@@ -8,11 +8,11 @@ use std::{
 };
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain_coupon::{Source, StoreError};
 use domain_ids::{CouponId, Nth};
 use domain_money::Fen;
 use domain_report::{
-    Counters, Event, Fact, FactId, FactStore, Hour, ReportShelf, Source, StoreError, Summary, Tally, Written,
-    count,
+    Counters, Event, Fact, FactId, FactStore, Hour, ReportShelf, Summary, Tally, Written, count,
 };
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;

@@ -10,8 +10,9 @@ use aws_sdk_dynamodb::{
     },
 };
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+use domain_coupon::StoreError;
 use domain_ids::{CouponId, Nth};
-use domain_report::{CountError, Event, Fact, FactId, NotCounted, ReportShelf, StoreError, Summary, count};
+use domain_report::{CountError, Event, Fact, FactId, NotCounted, ReportShelf, Summary, count};
 use report_dynamodb::ReportTable;
 use testing::{Fault, NOW, template_id};
 

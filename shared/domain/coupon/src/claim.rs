@@ -213,39 +213,53 @@ pub async fn claim(
 
 /// Why the template, as it is known, refuses every claim: costs no read and no write.
 pub(crate) fn refusal(template: &Template, command: &ClaimCoupon) -> Option<ClaimError> {
-    let now = command.at;
-    let window = Window { starts_at: template.starts_at, ends_at: template.ends_at };
-    if let Err(refusal) = is_open_to(template, command) {
-        Some(refusal)
-    } else if now >= template.ends_at {
-        Some(ClaimError::Ended(window))
-    } else if template.status == TemplateStatus::Paused {
-        Some(ClaimError::Paused(window))
-    } else if now < template.starts_at {
-        Some(ClaimError::NotStarted(window))
-    } else {
-        let sold_out = |stock: &crate::LimitedStock| stock.sold_out_at.is_some() && !stock.refilling;
-        matches!(&template.stock, Stock::Limited(stock) if sold_out(stock)).then_some(ClaimError::SoldOut)
+    if let Err(refusal) = template.admits(command.source, command.campaign, command.at) {
+        return Some(refusal);
     }
+    let sold_out = |stock: &crate::LimitedStock| stock.sold_out_at.is_some() && !stock.refilling;
+    matches!(&template.stock, Stock::Limited(stock) if sold_out(stock)).then_some(ClaimError::SoldOut)
 }
 
-/// Whether the template's coupons are issued the way this one is claimed. Operators may grant what guests may claim.
-fn is_open_to(template: &Template, command: &ClaimCoupon) -> Result<(), ClaimError> {
-    match (command.source, template.issue_type) {
-        (Source::Claim | Source::Queue, IssueType::Manual) => {
-            if template.campaign != command.campaign {
-                Err(ClaimError::CampaignOnly)
-            } else if command.source == Source::Claim && template.issue_mode == IssueMode::Queued {
-                Err(ClaimError::QueueOnly)
-            } else {
-                Ok(())
-            }
+impl Template {
+    /// Whether its coupons are issued this way, through `campaign` if through any, and at `now`. Its stock, which may be
+    /// sold out, and the guest's limit are not looked at.
+    pub fn admits(
+        &self,
+        source: Source,
+        campaign: Option<CampaignId>,
+        now: Timestamp,
+    ) -> Result<(), ClaimError> {
+        self.is_open_to(source, campaign)?;
+        let window = Window { starts_at: self.starts_at, ends_at: self.ends_at };
+        if now >= self.ends_at {
+            Err(ClaimError::Ended(window))
+        } else if self.status == TemplateStatus::Paused {
+            Err(ClaimError::Paused(window))
+        } else if now < self.starts_at {
+            Err(ClaimError::NotStarted(window))
+        } else {
+            Ok(())
         }
-        (Source::Grant, IssueType::Manual | IssueType::Auto)
-        | (Source::Auto, IssueType::Auto)
-        | (Source::Exchange, IssueType::Exchange) => Ok(()),
-        (Source::Claim | Source::Queue | Source::Grant | Source::Auto | Source::Exchange, _) => {
-            Err(ClaimError::NotClaimable)
+    }
+
+    /// Operators may grant what guests may claim.
+    fn is_open_to(&self, source: Source, campaign: Option<CampaignId>) -> Result<(), ClaimError> {
+        match (source, self.issue_type) {
+            (Source::Claim | Source::Queue, IssueType::Manual) => {
+                if self.campaign != campaign {
+                    Err(ClaimError::CampaignOnly)
+                } else if source == Source::Claim && self.issue_mode == IssueMode::Queued {
+                    Err(ClaimError::QueueOnly)
+                } else {
+                    Ok(())
+                }
+            }
+            (Source::Grant, IssueType::Manual | IssueType::Auto)
+            | (Source::Auto, IssueType::Auto)
+            | (Source::Exchange, IssueType::Exchange) => Ok(()),
+            (Source::Claim | Source::Queue | Source::Grant | Source::Auto | Source::Exchange, _) => {
+                Err(ClaimError::NotClaimable)
+            }
         }
     }
 }

@@ -1,8 +1,10 @@
 use std::{fmt, str::FromStr};
 
+use crate::crockford;
+
 /// What a guest types in: 15 random symbols (75 bits) and a check symbol, shown as `7K3M-QX4T-9F2K-M3QB`.
 ///
-/// The alphabet is Crockford's base 32: no `I`, `L`, `O` or `U`, case ignored, `O` read as 0 and `I`, `L` as 1.
+/// The alphabet is Crockford's base 32 ([`crockford`]): case ignored, `O` read as 0 and `I`, `L` as 1.
 /// The check symbol makes the code a Reed-Solomon code word over GF(32): every single wrong symbol and every swap
 /// of two symbols is detected.
 ///
@@ -18,7 +20,6 @@ pub struct InvalidCode;
 
 const SYMBOLS: usize = 16;
 const GROUP: usize = 4;
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 impl CouponCode {
     /// A code of 75 of the given random bits, which must come from a cryptographic source: a code that can be
@@ -52,8 +53,7 @@ impl fmt::Display for CouponCode {
             if i > 0 && i % GROUP == 0 {
                 f.write_str("-")?;
             }
-            let letter = ALPHABET.get(usize::from(*symbol)).copied().unwrap_or(b'?');
-            write!(f, "{}", char::from(letter))?;
+            write!(f, "{}", crockford::symbol((*symbol).into()))?;
         }
         Ok(())
     }
@@ -73,19 +73,10 @@ impl FromStr for CouponCode {
         let mut symbols = [0; SYMBOLS];
         let mut typed = text.bytes().filter(|byte| !matches!(byte, b'-' | b' '));
         for symbol in &mut symbols {
-            *symbol = symbol_of(typed.next().ok_or(InvalidCode)?).ok_or(InvalidCode)?;
+            *symbol = typed.next().and_then(crockford::value).ok_or(InvalidCode)?;
         }
         if typed.next().is_none() && remainder(&symbols) == 0 { Ok(Self(symbols)) } else { Err(InvalidCode) }
     }
-}
-
-fn symbol_of(typed: u8) -> Option<u8> {
-    let letter = match typed.to_ascii_uppercase() {
-        b'O' => b'0',
-        b'I' | b'L' => b'1',
-        letter => letter,
-    };
-    ALPHABET.iter().position(|&known| known == letter).and_then(|at| u8::try_from(at).ok())
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod batch;
 mod claim;
 mod code;
 mod coupon;
+pub mod crockford;
 mod expiry;
 mod lifecycle;
 mod list;

@@ -1,11 +1,11 @@
 use std::fmt;
 
-use domain_coupon::Violation;
+use domain_coupon::{Violation, crockford};
 use domain_ids::{CodeBatchId, TemplateId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{BatchSeed, symbols};
+use crate::BatchSeed;
 
 /// Codes of a batch, and of all batches of a template: what one file and one invocation can take, and the room that
 /// the 20 bits of an index leave.
@@ -82,8 +82,8 @@ impl Serial {
 
 impl From<CodeBatchId> for Serial {
     fn from(id: CodeBatchId) -> Self {
-        let symbols = id.to_string().into_bytes().into_iter().filter_map(symbols::value);
-        Self::from_low_bits(symbols.fold(0, |bits, value| bits << symbols::BITS | value))
+        let symbols = id.to_string().into_bytes().into_iter().filter_map(crockford::value);
+        Self::from_low_bits(symbols.fold(0, |bits, value| bits << crockford::BITS | u128::from(value)))
     }
 }
 

@@ -1,6 +1,8 @@
 use std::{fmt, str::FromStr};
 
-use crate::{MAX_CODES, Serial, symbols};
+use domain_coupon::crockford;
+
+use crate::{MAX_CODES, Serial};
 
 /// What a guest types in: 20 symbols, shown as `7K3MQ-X4T9F-2KM3Q-BW60D`, case and hyphens ignored.
 ///
@@ -57,7 +59,7 @@ impl fmt::Display for ExchangeCode {
             if place > 0 && place % GROUP == 0 {
                 f.write_str("-")?;
             }
-            write!(f, "{}", symbols::symbol(bits >> (symbols::BITS * (SYMBOLS - 1 - place))))?;
+            write!(f, "{}", crockford::symbol(bits >> (crockford::BITS * (SYMBOLS - 1 - place))))?;
         }
         Ok(())
     }
@@ -77,8 +79,8 @@ impl FromStr for ExchangeCode {
         let mut typed = text.bytes().filter(|byte| !matches!(byte, b'-' | b' '));
         let mut bits = 0;
         for _ in 0..SYMBOLS {
-            let value = typed.next().and_then(symbols::value).ok_or(InvalidExchangeCode)?;
-            bits = bits << symbols::BITS | value;
+            let value = typed.next().and_then(crockford::value).ok_or(InvalidExchangeCode)?;
+            bits = bits << crockford::BITS | u128::from(value);
         }
         if typed.next().is_none() { Ok(Self::from_bits(bits)) } else { Err(InvalidExchangeCode) }
     }

@@ -106,13 +106,11 @@ impl fmt::Debug for BatchKey {
 mod tests {
     use std::collections::BTreeSet;
 
+    use domain_coupon::crockford;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{
-        fixtures::{SECRET, count, key, serial},
-        symbols,
-    };
+    use crate::fixtures::{SECRET, count, key, serial};
 
     fn code(serial: Serial, index: u32) -> ExchangeCode {
         key().batch(serial).codes(count(index + 1)).last().unwrap()
@@ -121,8 +119,8 @@ mod tests {
     /// The same code with the symbol at `place` replaced by another that is `by` further in the alphabet.
     fn mistyped(text: &str, place: usize, by: u8) -> String {
         let mut symbols: Vec<char> = text.replace('-', "").chars().collect();
-        let value = symbols::value(u8::try_from(symbols[place]).unwrap()).unwrap();
-        symbols[place] = symbols::symbol(value + u128::from(by));
+        let value = crockford::value(u8::try_from(symbols[place]).unwrap()).unwrap();
+        symbols[place] = crockford::symbol((value + by).into());
         symbols.into_iter().collect()
     }
 

@@ -15,7 +15,6 @@ mod export;
 mod key;
 mod order;
 mod store;
-mod symbols;
 
 #[cfg(test)]
 mod fixtures;

@@ -2,9 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use domain_coupon::{
-    ClaimError, IssueType, Page, StoreError, Template, TemplateShelf, TemplateStatus, Window,
-};
+use domain_coupon::{ClaimError, Page, Source, StoreError, TemplateShelf};
 use domain_ids::{GrantId, GuestId, TemplateId};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -153,8 +151,7 @@ pub async fn create_grant(
     if let Some(created) = find(desk, queue, new.key).await? {
         return Ok(created);
     }
-    let template = templates.template(new.template).await?.ok_or(ClaimError::TemplateNotFound)?;
-    is_grantable(&template, new.at)?;
+    check_template(templates, new.template, new.at).await?;
     let recipients = match new.wanted {
         Wanted::Guests(guests) => Recipients::List(lists.write(new.id, &guests).await?),
         Wanted::Segment(segment) => Recipients::Segment(segment),
@@ -214,19 +211,14 @@ fn check(uploaded: Result<ListFile, FileError>) -> Result<ListFile, CreateError>
 }
 
 /// A template that refuses every claim of a grant would only fill its report. One that is sold out may get more.
-fn is_grantable(template: &Template, now: Timestamp) -> Result<(), ClaimError> {
-    let window = Window { starts_at: template.starts_at, ends_at: template.ends_at };
-    match template.issue_type {
-        IssueType::Exchange => Err(ClaimError::NotClaimable),
-        IssueType::Manual | IssueType::Auto if now >= template.ends_at => Err(ClaimError::Ended(window)),
-        IssueType::Manual | IssueType::Auto if template.status == TemplateStatus::Paused => {
-            Err(ClaimError::Paused(window))
-        }
-        IssueType::Manual | IssueType::Auto if now < template.starts_at => {
-            Err(ClaimError::NotStarted(window))
-        }
-        IssueType::Manual | IssueType::Auto => Ok(()),
-    }
+async fn check_template(
+    templates: &impl TemplateShelf,
+    id: TemplateId,
+    now: Timestamp,
+) -> Result<(), CreateError> {
+    let template = templates.template(id).await?.ok_or(ClaimError::TemplateNotFound)?;
+    template.admits(Source::Grant, None, now)?;
+    Ok(())
 }
 
 /// What a list of guests would come to, without granting anything.
@@ -247,8 +239,7 @@ pub async fn check_list(
     guests: &[String],
     now: Timestamp,
 ) -> Result<ListCheck, CreateError> {
-    let template = templates.template(template).await?.ok_or(ClaimError::TemplateNotFound)?;
-    is_grantable(&template, now)?;
+    check_template(templates, template, now).await?;
     let mut seen = HashSet::new();
     let mut check = ListCheck::default();
     for guest in guests {

@@ -51,22 +51,18 @@ pub async fn report(
         if u64::from(shown) >= outcome.figures.refused() {
             continue;
         }
-        let next = Some(ReportPosition { chunk: number, shown });
+        let next = |shown| Some(ReportPosition { chunk: number, shown });
         if files_read == FILES_PER_PAGE || items.len() == limit {
-            return Ok(ReportPage { items, next });
+            return Ok(ReportPage { items, next: next(shown) });
         }
         files_read += 1;
-        let refusals = files.read_report(file).await?;
-        let room = limit - items.len();
-        let rest = refusals.len().saturating_sub(shown as usize);
-        items.extend(refusals.into_iter().skip(shown as usize).take(room).map(|refusal| GotNothing {
-            line: before.map(|before| before + u64::from(refusal.line) + 1),
-            guest: refusal.guest,
-            reason: refusal.reason,
-        }));
-        if rest > room {
-            let shown = shown.saturating_add(u32::try_from(room).unwrap_or(u32::MAX));
-            return Ok(ReportPage { items, next: Some(ReportPosition { chunk: number, shown }) });
+        let refusals = (0..).zip(files.read_report(file).await?);
+        for (place, refusal) in refusals.skip_while(|(place, _)| *place < shown) {
+            if items.len() == limit {
+                return Ok(ReportPage { items, next: next(place) });
+            }
+            let line = before.map(|before| before + u64::from(refusal.line) + 1);
+            items.push(GotNothing { line, guest: refusal.guest, reason: refusal.reason });
         }
     }
     Ok(ReportPage { items, next: None })

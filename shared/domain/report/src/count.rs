@@ -3,11 +3,12 @@ use std::{
     time::Duration,
 };
 
+use domain_coupon::StoreError;
 use domain_ids::TemplateId;
 use fastrand::Rng;
 use jiff::Timestamp;
 
-use crate::{Counters, Fact, FactId, Hour, StoreError};
+use crate::{Counters, Fact, FactId, Hour};
 
 /// Items that a store writes at once: what one transaction of `DynamoDB` may have.
 pub const MAX_ITEMS: usize = 100;
@@ -234,12 +235,13 @@ impl<S: FactStore> Counting<'_, S> {
 
 #[cfg(test)]
 mod tests {
+    use domain_coupon::Source;
     use domain_ids::{CouponId, Nth};
     use domain_money::Fen;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Event, Source};
+    use crate::Event;
 
     fn any_fact() -> impl Strategy<Value = Fact> {
         let event = prop_oneof![

@@ -1,8 +1,9 @@
 use std::ops::AddAssign;
 
+use domain_coupon::Source;
 use serde::{Deserialize, Serialize};
 
-use crate::{Event, Fact, Source};
+use crate::{Event, Fact};
 
 /// How often each thing has happened. Sums: they stop at the largest number rather than wrap.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

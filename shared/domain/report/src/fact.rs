@@ -1,7 +1,7 @@
+use domain_coupon::Source;
 use domain_ids::{CouponId, TemplateId};
 use domain_money::Fen;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use crate::Hour;
 
@@ -48,22 +48,6 @@ pub enum Event {
         /// What the order had saved.
         saved: Fen,
     },
-}
-
-/// How a coupon reaches its guest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
-    /// Claimed, with the guest waiting for the answer.
-    Claim,
-    /// Claimed through the queue.
-    Queue,
-    /// Granted by an operator.
-    Grant,
-    /// Granted by a rule.
-    Auto,
-    /// Exchanged for a code.
-    Exchange,
 }
 
 impl Fact {

@@ -15,7 +15,7 @@ pub use count::{
     CountError, FactStore, MAX_COUNTER_SHARDS, MAX_ITEMS, NotCounted, Summary, Tally, Written, count,
 };
 pub use counters::Counters;
-pub use fact::{Event, Fact, FactId, Source};
+pub use fact::{Event, Fact, FactId};
 pub use hour::{Hour, InvalidHour};
 pub use report::{Granularity, InvalidPeriod, Period, Report, Slot};
-pub use store::{ReportShelf, StoreError};
+pub use store::ReportShelf;

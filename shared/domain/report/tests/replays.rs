@@ -7,11 +7,10 @@ use std::{
     time::Duration,
 };
 
+use domain_coupon::{Source, StoreError};
 use domain_ids::{CouponId, Nth, TemplateId};
 use domain_money::Fen;
-use domain_report::{
-    CountError, Counters, Event, Fact, FactId, FactStore, Hour, Source, StoreError, Tally, Written, count,
-};
+use domain_report::{CountError, Counters, Event, Fact, FactId, FactStore, Hour, Tally, Written, count};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
