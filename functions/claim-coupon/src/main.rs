@@ -63,8 +63,7 @@ async fn risk_gate(env: &Env, sdk: &SdkConfig, limiter: RateLimiter) -> Result<R
         return Ok(RiskGate::default());
     }
     let policy = HotConfig::from_env(env, "RISK_POLICY", sdk, RiskPolicy::default())?;
-    let key = platform_secrets::read(sdk, env, "RISK_KEY_SECRET").await?;
-    let gate = RiskGate::new(limiter, policy, key);
-    gate.load_policy(now()).await;
-    Ok(gate)
+    // Loaded before the first guest comes, and while the secret is read.
+    let (key, _) = tokio::join!(platform_secrets::read(sdk, env, "RISK_KEY_SECRET"), policy.current(now()));
+    Ok(RiskGate::new(limiter, policy, key?))
 }

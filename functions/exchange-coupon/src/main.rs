@@ -23,15 +23,17 @@ async fn main() -> Result<(), Error> {
     let sdk = platform_aws::sdk_config().await;
     let client = Client::new(&sdk);
     let table: String = env.required("COUPON_TABLE")?;
-    let (key, subjects): (_, SubjectKey) = tokio::try_join!(
-        platform_secrets::read(&sdk, &env, "EXCHANGE_KEY_SECRET"),
-        platform_secrets::read(&sdk, &env, "RISK_KEY_SECRET"),
-    )?;
     let policy = HotConfig::from_env(&env, "RISK_POLICY", &sdk, RiskPolicy::default())?;
+    // The policy is loaded before the first guest comes, and while the secrets are read.
+    let (key, subjects, _) = tokio::join!(
+        platform_secrets::read(&sdk, &env, "EXCHANGE_KEY_SECRET"),
+        platform_secrets::read::<SubjectKey>(&sdk, &env, "RISK_KEY_SECRET"),
+        policy.current(now()),
+    );
+    let (key, subjects) = (key?, subjects?);
     let limiter = RateLimiter::new(client.clone(), table.clone());
     let accounts = Accounts::new(client.clone(), table.clone());
     let gate = Arc::new(RiskGate::new(limiter, policy, subjects.clone()).with_accounts(accounts));
-    gate.load_policy(now()).await;
     let desk = Arc::new(ExchangeDesk {
         claims: CouponTable::new(client.clone(), table.clone()),
         batches: ExchangeTable::new(client.clone(), table.clone()),

@@ -110,16 +110,16 @@ impl ClaimRequests {
         };
         let mut writes: Vec<WriteRequest> =
             items.iter().map(put).collect::<Result<_, _>>().map_err(corrupt)?;
-        let mut wait = FIRST_WAIT;
-        for _ in 0..MAX_BATCH_ROUNDS {
+        for round in 0..MAX_BATCH_ROUNDS {
+            if round > 0 {
+                tokio::time::sleep(FIRST_WAIT * 2_u32.pow(round - 1)).await;
+            }
             let batch = self.client.batch_write_item().request_items(&self.table, writes);
             let output = batch.send().await.map_err(store_error)?;
             writes = output.unprocessed_items.unwrap_or_default().into_values().flatten().collect();
             if writes.is_empty() {
                 return Ok(());
             }
-            tokio::time::sleep(wait).await;
-            wait *= 2;
         }
         Err(StoreError::Throttled("items of a batch stayed unprocessed".into()))
     }

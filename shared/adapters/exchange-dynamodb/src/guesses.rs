@@ -1,7 +1,6 @@
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
-use aws_sdk_dynamodb::{Client, types::AttributeValue};
-use coupon_dynamodb::{corrupt, store_error};
+use aws_sdk_dynamodb::Client;
 use domain_coupon::StoreError;
 use domain_exchange::{Guesser, Guesses};
 use futures_util::future::try_join_all;
@@ -23,8 +22,6 @@ const WINDOW: Duration = Duration::from_hours(1);
 /// reads and no write.
 #[derive(Debug, Clone)]
 pub struct GuessCounter {
-    client: Client,
-    table: String,
     limiter: RateLimiter,
     key: SubjectKey,
     per_guest: Limit,
@@ -36,9 +33,7 @@ impl GuessCounter {
     pub fn new(client: Client, table: String, key: SubjectKey) -> Result<Self, InvalidLimit> {
         let limit = |rule, limit| Limit::new(rule, Kind::FixedWindow { limit, window: WINDOW });
         Ok(Self {
-            limiter: RateLimiter::new(client.clone(), table.clone()),
-            client,
-            table,
+            limiter: RateLimiter::new(client, table),
             key,
             per_guest: limit("code-guesses-per-guest", GUESSES_PER_GUEST)?,
             per_ip: limit("code-guesses-per-ip", GUESSES_PER_IP)?,
@@ -47,47 +42,23 @@ impl GuessCounter {
 
     /// What counts a guesser. The guest comes first: a guest over the limit is no longer counted against the address,
     /// or one could shut out all others there.
-    fn counters(&self, guesser: &Guesser) -> impl Iterator<Item = (&Limit, u32, Subject)> {
-        let guest = (&self.per_guest, GUESSES_PER_GUEST, self.key.guest(guesser.guest.as_str()));
-        let ip = guesser.ip.map(|ip| (&self.per_ip, GUESSES_PER_IP, self.key.ip(ip)));
+    fn counters(&self, guesser: &Guesser) -> impl Iterator<Item = (&Limit, Subject)> {
+        let guest = (&self.per_guest, self.key.guest(guesser.guest.as_str()));
+        let ip = guesser.ip.map(|ip| (&self.per_ip, self.key.ip(ip)));
         [Some(guest), ip].into_iter().flatten()
-    }
-
-    /// What the present window has counted, from the item that `platform-rate-limit` documents.
-    async fn counted(&self, limit: &Limit, subject: Subject, window: i64) -> Result<u32, StoreError> {
-        let pk = format!("LIMIT#{}#{subject}#{window}", limit.rule());
-        let key = [("pk", pk), ("sk", "LIMIT".to_owned())];
-        let key: HashMap<_, _> =
-            key.into_iter().map(|(name, text)| (name.to_owned(), AttributeValue::S(text))).collect();
-        let output = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(key))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(store_error)?;
-        let Some(counted) = output.item().and_then(|item| item.get("admitted")) else { return Ok(0) };
-        let number = counted.as_n().ok().and_then(|text| text.parse().ok());
-        number.ok_or_else(|| corrupt("the count of guesses is no number"))
     }
 }
 
 impl Guesses for GuessCounter {
     async fn barred(&self, guesser: &Guesser, now: Timestamp) -> Result<Option<Duration>, StoreError> {
-        let length = i64::try_from(WINDOW.as_millis()).unwrap_or(i64::MAX);
-        let since = now.as_millisecond().rem_euclid(length);
-        let counters = self.counters(guesser).map(async |(limit, most, subject)| {
-            let counted = self.counted(limit, subject, now.as_millisecond() - since).await?;
-            Ok::<_, StoreError>(counted >= most)
+        let peeks = self.counters(guesser).map(async |(limit, subject)| {
+            self.limiter.peek(limit, subject, now).await.map_err(limiter_error)
         });
-        let barred = try_join_all(counters).await?.contains(&true);
-        Ok(barred.then(|| Duration::from_millis((length - since).unsigned_abs())))
+        Ok(try_join_all(peeks).await?.into_iter().flatten().max())
     }
 
     async fn count(&self, guesser: &Guesser, now: Timestamp) -> Result<Option<Duration>, StoreError> {
-        for (limit, _, subject) in self.counters(guesser) {
+        for (limit, subject) in self.counters(guesser) {
             match self.limiter.check(limit, subject, now).await.map_err(limiter_error)? {
                 Decision::Admitted { .. } => {}
                 Decision::Refused { retry_after } => return Ok(Some(retry_after)),

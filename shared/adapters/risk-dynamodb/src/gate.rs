@@ -67,13 +67,6 @@ impl RiskGate {
         Self(self.0.map(|parts| Parts { accounts: Some(accounts), ..parts }))
     }
 
-    /// Loads the policy, so that the first guest need not wait for it: for `main`, before invocations are served.
-    pub async fn load_policy(&self, now: Timestamp) {
-        if let Some(parts) = &self.0 {
-            parts.policy.current(now).await;
-        }
-    }
-
     /// Counts the attempt under every limit that is on, and says what to do with it.
     ///
     /// At most one write for each of the four limits, all at once, and one read where the age of the account matters. An

@@ -23,9 +23,9 @@
 //! # async fn main_rs(env: &Env, sdk: &aws_config::SdkConfig, client: aws_sdk_dynamodb::Client, key: SubjectKey, now: jiff::Timestamp) -> Result<RiskGate, ConfigError> {
 //! // main.rs; the key is a secret of the stage
 //! let policy = HotConfig::from_env(env, "RISK_POLICY", sdk, RiskPolicy::default())?;
+//! policy.current(now).await; // loaded before the first guest comes
 //! let limiter = RateLimiter::new(client, env.required("COUPON_TABLE")?);
 //! let gate = RiskGate::new(limiter, policy, key);
-//! gate.load_policy(now).await;
 //! # Ok(gate)
 //! # }
 //!

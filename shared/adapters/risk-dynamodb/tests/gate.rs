@@ -224,7 +224,6 @@ async fn a_policy_that_is_changed_applies_to_the_next_attempt_after_it_is_seen()
     let gate = RiskGate::new(RateLimiter::new(untouchable(), COUPON_TABLE.into()), policy, key());
     let decision =
         async |now| gate.assess(&attempt("ann", "192.0.2.1", "phone", "claim"), now).await.decision;
-    gate.load_policy(NOW).await;
     assert_eq!(decision(NOW).await, Decision::Block);
     std::fs::write(&path, "{}").unwrap();
     assert_eq!(decision(NOW + SignedDuration::from_hours(1)).await, Decision::Admit);

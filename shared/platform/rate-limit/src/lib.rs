@@ -10,6 +10,9 @@
 //! refused from memory until the instant at which it might be admitted again, and costs nothing. Where two checks of
 //! an idle token bucket race, the loser writes twice; there is no other repetition.
 //!
+//! To peek, which counts nothing, costs 1 read; for a sliding window a second one, per window, for a subject this
+//! environment does not remember; and nothing for a subject known to be over its limit.
+//!
 //! # Items
 //!
 //! `pk` is `LIMIT#<rule>#<subject>#<start of the window, ms>` with the attribute `admitted`, or for a token bucket

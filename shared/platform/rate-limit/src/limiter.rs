@@ -59,8 +59,8 @@ impl RateLimiter {
     ) -> Result<Decision, StoreError> {
         let now = now.as_microsecond();
         let known = self.memory.recall(limit, subject);
-        if let Some(until) = known.and_then(|known| known.refused_until).filter(|&until| now < until) {
-            return Ok(refused(until, now));
+        if let Some(until) = known.and_then(|known| known.refuses_at(now)) {
+            return Ok(Decision::Refused { retry_after: wait(until, now) });
         }
         let fact = known.map_or(Fact::None, |known| known.fact);
         let checked = match limit.kind() {
@@ -78,8 +78,52 @@ impl RateLimiter {
         self.memory.learn(limit, subject, checked.known, now);
         Ok(match checked.remaining {
             Some(remaining) => Decision::Admitted { remaining },
-            None => refused(checked.known.refused_until.unwrap_or(now), now),
+            None => Decision::Refused { retry_after: wait(checked.known.refused_until.unwrap_or(now), now) },
         })
+    }
+
+    /// Whether `subject` is over `limit`: if so, nothing is admitted before this time has passed, and perhaps not then.
+    ///
+    /// Nothing is counted, so that a check may still be refused a moment later. What it costs is said in the crate's
+    /// documentation.
+    pub async fn peek(
+        &self,
+        limit: &Limit,
+        subject: Subject,
+        now: Timestamp,
+    ) -> Result<Option<Duration>, StoreError> {
+        let now = now.as_microsecond();
+        let known = self.memory.recall(limit, subject);
+        if let Some(until) = known.and_then(|known| known.refuses_at(now)) {
+            return Ok(Some(wait(until, now)));
+        }
+        let fact = known.map_or(Fact::None, |known| known.fact);
+        let seen = match limit.kind() {
+            Kind::FixedWindow { limit: most, window } => {
+                let window = Window::at(now, window);
+                let full = self.counters.counted(limit, subject, window).await? >= most;
+                Known { refused_until: full.then(|| window.end()), fact: Fact::None }
+            }
+            Kind::SlidingWindow { limit: most, window } => {
+                let window = Window::at(now, window);
+                let before = self.admitted_before(limit, subject, window, fact).await?;
+                let sliding = Sliding { limit: most, window, before };
+                let allowed = sliding.allowed(now);
+                let count =
+                    if allowed == 0 { 0 } else { self.counters.counted(limit, subject, window).await? };
+                sliding_known(sliding, count, allowed)
+            }
+            Kind::TokenBucket { capacity, every } => {
+                let full_at = self.counters.full_at(limit, subject).await?;
+                let refused_until = match (Bucket { capacity, every: micros(every) }).take(full_at, now) {
+                    Take::Empty { until } => Some(until),
+                    Take::FromFull { .. } | Take::FromRest { .. } => None,
+                };
+                Known { refused_until, fact: full_at.map_or(Fact::None, Fact::FullAt) }
+            }
+        };
+        self.memory.learn(limit, subject, seen, now);
+        Ok(seen.refused_until.map(|until| wait(until, now)))
     }
 
     /// One write.
@@ -111,13 +155,7 @@ impl RateLimiter {
         fact: Fact,
         now: Micros,
     ) -> Result<Checked, StoreError> {
-        let over = window.previous();
-        let before = match fact {
-            Fact::Window { over: known, admitted } if known == over => admitted,
-            Fact::Window { .. } | Fact::FullAt(_) | Fact::None => {
-                self.counters.counted(limit, subject, over).await?
-            }
-        };
+        let before = self.admitted_before(limit, subject, window, fact).await?;
         let sliding = Sliding { limit: most, window, before };
         let allowed = sliding.allowed(now);
         let written = if allowed == 0 {
@@ -131,12 +169,24 @@ impl RateLimiter {
             Written::Done(count) => (Some(allowed.saturating_sub(count)), count),
             Written::Refused(count) => (None, count.unwrap_or(0)),
         };
-        let full = count >= allowed;
-        let known = Known {
-            refused_until: full.then(|| sliding.refuses_until(count)),
-            fact: Fact::Window { over, admitted: before },
-        };
-        Ok(Checked { remaining, known })
+        Ok(Checked { remaining, known: sliding_known(sliding, count, allowed) })
+    }
+
+    /// What the window before `window` has admitted: a read, unless it is remembered.
+    async fn admitted_before(
+        &self,
+        limit: &Limit,
+        subject: Subject,
+        window: Window,
+        fact: Fact,
+    ) -> Result<u32, StoreError> {
+        let over = window.previous();
+        match fact {
+            Fact::Window { over: known, admitted } if known == over => Ok(admitted),
+            Fact::Window { .. } | Fact::FullAt(_) | Fact::None => {
+                self.counters.counted(limit, subject, over).await
+            }
+        }
     }
 
     /// One write, and a read unless the bucket is remembered; one or two more writes where others come in between.
@@ -173,7 +223,14 @@ impl RateLimiter {
     }
 }
 
-fn refused(until: Micros, now: Micros) -> Decision {
-    let micros = until.saturating_sub(now).max(0).unsigned_abs();
-    Decision::Refused { retry_after: Duration::from_micros(micros) }
+/// What is known of a window that has admitted `count` of the `allowed`.
+fn sliding_known(sliding: Sliding, count: u32, allowed: u32) -> Known {
+    Known {
+        refused_until: (count >= allowed).then(|| sliding.refuses_until(count)),
+        fact: Fact::Window { over: sliding.window.previous(), admitted: sliding.before },
+    }
+}
+
+fn wait(until: Micros, now: Micros) -> Duration {
+    Duration::from_micros(until.saturating_sub(now).max(0).unsigned_abs())
 }

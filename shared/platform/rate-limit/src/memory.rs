@@ -35,6 +35,11 @@ pub(crate) enum Fact {
 }
 
 impl Known {
+    /// Before when nothing is admitted, if that is later than `now`.
+    pub fn refuses_at(&self, now: Micros) -> Option<Micros> {
+        self.refused_until.filter(|&until| now < until)
+    }
+
     /// From when on it is of no use.
     fn stale_at(&self) -> Micros {
         let fact = match self.fact {

@@ -240,6 +240,74 @@ async fn a_refusal_costs_one_refused_write_at_most_and_is_remembered() {
 }
 
 #[tokio::test]
+async fn a_peek_sees_what_a_check_would_find_and_counts_nothing() {
+    for (limit, retry_after) in kinds(3).into_iter().zip([60, 80, 6]) {
+        let table = Table::new().await;
+        let limiter = table.environment();
+        let both = [&limiter, &table.environment()];
+        for remaining in [2, 1, 0] {
+            for limiter in both {
+                assert_eq!(limiter.peek(&limit, guest("ann"), NOW).await.unwrap(), None, "{limit:?}");
+            }
+            let decision = limiter.check(&limit, guest("ann"), NOW).await.unwrap();
+            assert_eq!(decision, Decision::Admitted { remaining }, "{limit:?}");
+        }
+        for limiter in both {
+            let over = limiter.peek(&limit, guest("ann"), NOW).await.unwrap();
+            assert_eq!(over, Some(Duration::from_secs(retry_after)), "{limit:?}");
+            assert_eq!(limiter.peek(&limit, guest("bob"), NOW).await.unwrap(), None, "another subject");
+        }
+        let then = after(i64::try_from(retry_after).unwrap());
+        let just_before = then - SignedDuration::from_millis(1);
+        for limiter in [both[0], both[1], &table.environment()] {
+            let over = limiter.peek(&limit, guest("ann"), just_before).await.unwrap();
+            assert_eq!(over, Some(Duration::from_millis(1)), "{limit:?}");
+            assert_eq!(limiter.peek(&limit, guest("ann"), then).await.unwrap(), None, "{limit:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_peek_weighs_the_window_before_too() {
+    let table = Table::new().await;
+    for _ in 0..10 {
+        table.environment().check(&sliding(10), guest("ann"), after(30)).await.unwrap();
+    }
+    let limiter = table.environment();
+    let peek = async |seconds| limiter.peek(&sliding(10), guest("ann"), after(seconds)).await.unwrap();
+    assert_eq!(peek(60).await, Some(Duration::from_secs(6)));
+    assert_eq!(peek(66).await, None);
+    table.environment().check(&sliding(10), guest("ann"), after(66)).await.unwrap();
+    assert_eq!(peek(66).await, Some(Duration::from_secs(6)));
+    assert_eq!(peek(500).await, None, "long after");
+}
+
+#[tokio::test]
+async fn a_peek_costs_a_read_and_nothing_where_a_refusal_is_remembered() {
+    for (limit, first) in kinds(2).into_iter().zip([1, 2, 1]) {
+        let table = Table::new().await;
+        let limiter = table.environment();
+        limiter.peek(&limit, guest("ann"), NOW).await.unwrap();
+        assert_eq!(table.bill.take(), (first, 0, 0), "the first: {limit:?}");
+        limiter.peek(&limit, guest("ann"), NOW).await.unwrap();
+        assert_eq!(table.bill.take(), (1, 0, 0), "the second: {limit:?}");
+        for _ in 0..2 {
+            limiter.check(&limit, guest("ann"), NOW).await.unwrap();
+        }
+        table.bill.take();
+        limiter.peek(&limit, guest("ann"), NOW).await.unwrap();
+        assert_eq!(table.bill.take(), (0, 0, 0), "who took the last unit knows: {limit:?}");
+
+        let elsewhere = table.environment();
+        elsewhere.peek(&limit, guest("ann"), NOW).await.unwrap();
+        assert_eq!(table.bill.take(), (first, 0, 0), "{limit:?}");
+        elsewhere.peek(&limit, guest("ann"), NOW).await.unwrap();
+        elsewhere.check(&limit, guest("ann"), NOW).await.unwrap();
+        assert_eq!(table.bill.take(), (0, 0, 0), "remembered, by a check as well: {limit:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_idle_bucket_that_others_used_meanwhile_costs_a_second_write() {
     let table = Table::new().await;
     let (limiter, other) = (table.environment(), table.environment());
@@ -313,6 +381,7 @@ async fn a_clock_set_back_gives_nothing_back() {
     let limiter = Table::new().await.environment();
     for at in [Timestamp::MIN, Timestamp::MAX, Timestamp::UNIX_EPOCH] {
         for limit in kinds(1) {
+            limiter.peek(&limit, guest("ann"), at).await.unwrap();
             limiter.check(&limit, guest("ann"), at).await.unwrap();
         }
     }
@@ -339,9 +408,15 @@ async fn a_store_that_fails_is_told_from_a_refusal() {
     for limit in kinds(1) {
         for fault in [Fault::Unreachable, Fault::Broken, Fault::Garbled, Fault::Throttling] {
             let limiter = RateLimiter::new(fault.client(), COUPON_TABLE.into());
-            let error = limiter.check(&limit, guest("ann"), NOW).await.unwrap_err();
-            assert!(error.is_retryable(), "{error:?}");
-            assert_eq!(matches!(error, StoreError::Throttled(_)), fault == Fault::Throttling, "{error:?}");
+            let errors = [
+                limiter.check(&limit, guest("ann"), NOW).await.unwrap_err(),
+                limiter.peek(&limit, guest("ann"), NOW).await.unwrap_err(),
+            ];
+            for error in errors {
+                assert!(error.is_retryable(), "{error:?}");
+                let throttled = matches!(error, StoreError::Throttled(_));
+                assert_eq!(throttled, fault == Fault::Throttling, "{error:?}");
+            }
         }
     }
 }
@@ -352,7 +427,10 @@ async fn an_item_of_other_hands_is_an_error_and_no_panic() {
         let item = [("fullAt".to_owned(), AttributeValue::S("soon".into()))];
         aws_sdk_dynamodb::operation::get_item::GetItemOutput::builder().set_item(Some(item.into())).build()
     });
-    let limiter = RateLimiter::new(mock_client!(aws_sdk_dynamodb, [&odd]), COUPON_TABLE.into());
+    let client = mock_client!(aws_sdk_dynamodb, RuleMode::MatchAny, [&odd]);
+    let limiter = RateLimiter::new(client, COUPON_TABLE.into());
     let checked = limiter.check(&bucket(1), guest("ann"), NOW).await;
     assert!(matches!(checked, Err(StoreError::Corrupt(_))), "{checked:?}");
+    let peeked = limiter.peek(&bucket(1), guest("ann"), NOW).await;
+    assert!(matches!(peeked, Err(StoreError::Corrupt(_))), "{peeked:?}");
 }
