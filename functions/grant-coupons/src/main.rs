@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use coupon_dynamodb::CouponTable;
 use domain_coupon::SaleMemory;
-use grant_coupons::{
-    directory::UserPool,
-    handler::{self, Stores},
-};
+use grant_cognito::UserPool;
+use grant_coupons::handler::{self, Stores};
 use grant_dynamodb::GrantTable;
 use grant_s3::JobBucket;
 use grant_sqs::GrantQueue;

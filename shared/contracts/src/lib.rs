@@ -7,7 +7,9 @@
 //! | [`GrantChunk`] | `manage-grants` | `grant-coupons` |
 //! | [`CodeExport`] | `manage-exchange-codes` | `export-exchange-codes` |
 //! | [`GuestEvent`] | guests and orders, over the bus | `grant-coupons-on-event` |
-//! | [`NotificationRequest`] | `remind-expiring-coupons` | notifications |
+//! | [`PlatformEvent`] | everybody, over the bus; `remind-expiring-coupons` | `notify-on-event` |
+//! | [`QueuedMessage`] | `queue-notifications` and others | `dispatch-notification` |
+//! | [`BroadcastPage`] | `send-notification` | `broadcast-notifications` |
 //!
 //! # How a contract grows
 //!
@@ -31,5 +33,5 @@ mod samples;
 pub use bus::GuestEvent;
 pub use code_export::CodeExport;
 pub use grant_chunk::GrantChunk;
-pub use notification::{Channel, NotificationRequest, Priority};
+pub use notification::{BroadcastPage, PlatformEvent, QueuedMessage};
 pub use queued_claim::{InvalidQueuedClaim, QueuedClaim};

@@ -31,13 +31,15 @@ fn every_sample_is_of_a_contract() {
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     let known = [
+        "broadcast-page.json",
         "code-export.json",
+        "coupon-expiring.json",
         "grant-chunk.json",
         "guest-birthday.json",
         "guest-signed-up.json",
-        "notification-request.json",
         "order-paid.json",
         "queued-claim.txt",
+        "queued-message.json",
     ];
     assert_eq!(names, known);
 }

@@ -7,8 +7,10 @@ mod text_id;
 mod ulid_id;
 
 pub use coupon::{CouponId, Nth};
-pub use text_id::{GuestId, HomestayId, HostId, OrderId, RequestId};
-pub use ulid_id::{CampaignId, CodeBatchId, GrantId, TemplateId};
+pub use text_id::{
+    GuestId, HomestayId, HostId, OrderId, ProviderName, RequestId, RuleId, TemplateCode, TransactionId,
+};
+pub use ulid_id::{BroadcastId, CampaignId, CodeBatchId, GrantId, MessageId, TemplateId};
 
 /// The text is not an identifier of the kind asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

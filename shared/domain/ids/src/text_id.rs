@@ -69,6 +69,26 @@ text_id! {
     HostId, "host", 64, b'-' | b'_'
 }
 
+text_id! {
+    /// Names a template of notifications, for example `order_confirmed`: 1 to 64 characters of `A-Z a-z 0-9 - _ .`.
+    TemplateCode, "notification template", 64, b'-' | b'_' | b'.'
+}
+
+text_id! {
+    /// Names a rule that turns events into notifications: 1 to 64 characters of `A-Z a-z 0-9 - _ .`.
+    RuleId, "notification rule", 64, b'-' | b'_' | b'.'
+}
+
+text_id! {
+    /// Names what several notifications belong to: 1 to 64 characters of `A-Z a-z 0-9 - _ . :`.
+    TransactionId, "transaction", 64, b'-' | b'_' | b'.' | b':'
+}
+
+text_id! {
+    /// Names a provider of notifications in the configuration, for example `aliyun`: 1 to 32 characters of `A-Z a-z 0-9 - _`.
+    ProviderName, "provider", 32, b'-' | b'_'
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

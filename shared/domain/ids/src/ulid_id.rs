@@ -63,6 +63,16 @@ ulid_id! {
     CodeBatchId, "code batch"
 }
 
+ulid_id! {
+    /// Identifies a message to one receiver. It is made from what names the message, not from the time.
+    MessageId, "message"
+}
+
+ulid_id! {
+    /// Identifies a broadcast: one message to each guest of a segment.
+    BroadcastId, "broadcast"
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
