@@ -11,6 +11,13 @@ DENY_VERSION := 0.20.2
 DENY_ROOT := .tools/cargo-deny-$(DENY_VERSION)
 DENY := $(DENY_ROOT)/bin/cargo-deny
 
+# Without sanitizers, which need nightly Rust: what is looked for are panics, and safe Rust has no others.
+FUZZ_VERSION := 0.13.2
+FUZZ_ROOT := .tools/cargo-fuzz-$(FUZZ_VERSION)
+FUZZ := $(FUZZ_ROOT)/bin/cargo-fuzz
+FUZZ_ARGS := --fuzz-dir fuzz --target-dir fuzz/target --sanitizer none
+FUZZ_SECONDS ?= 10
+
 # The end-to-end tests start a stack of their own, so that plain `cargo test` leaves them out. They are tested with
 # the whole workspace: alone they would be built against other features of the same dependencies, all anew.
 E2E := $(if $(wildcard tests/e2e/Cargo.toml),--features e2e/deployed)
@@ -22,7 +29,7 @@ $(if $(SALE_ARGS),$(eval $(sort $(SALE_ARGS)):;@:))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help dev down sale package test ci xtask
+.PHONY: help dev down sale package test fuzz ci xtask
 
 help: ## list the targets
 	@awk -F ':[^#]*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,12 +52,20 @@ test: ## every test, end to end included
 	@$(PHASE) 'test' cargo test --workspace $(E2E)
 	@$(PHASE) 'test infra' $(CDK) test
 
+# What is found is kept in fuzz/target, the seeds in fuzz/corpus stay as they are; what crashes goes to fuzz/artifacts.
+fuzz: $(FUZZ) ## fuzz the templates and every parser, for a while each (FUZZ_SECONDS=10)
+	@$(PHASE) 'build the fuzz targets' $(FUZZ) build $(FUZZ_ARGS)
+	@set -e; for target in $$($(FUZZ) list --fuzz-dir fuzz); do mkdir -p fuzz/target/corpus/$$target; \
+		$(PHASE) "fuzz $$target" $(FUZZ) run $(FUZZ_ARGS) $$target fuzz/target/corpus/$$target fuzz/corpus/$$target -- \
+		-max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=5 -verbosity=0 -print_final_stats=1; done
+
 ci: $(DENY) ## all that must pass: format, lint, licences, docs, tests, synth
 	@$(PHASE) 'format' cargo fmt --all --check
 	@$(PHASE) 'licences, bans, sources' $(DENY) check --hide-inclusion-graph licenses bans sources
 	@$(PHASE) 'lint' cargo clippy --workspace --all-targets $(E2E) -- -D warnings
 	@RUSTDOCFLAGS='-D warnings' $(PHASE) 'docs' cargo doc --workspace --no-deps
 	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory fuzz
 	@$(PHASE) 'types of infra' $(CDK) build
 	@$(PHASE) 'lint infra' $(CDK) lint
 	@$(PHASE) 'synth, cdk-nag, cfn-lint' cargo xtask synth
@@ -59,8 +74,12 @@ ci: $(DENY) ## all that must pass: format, lint, licences, docs, tests, synth
 xtask:
 	@cargo build --package xtask
 
-# Built once and seldom run: with little optimisation it is there in half the time.
+# Built once and seldom run: with little optimisation they are there in half the time.
+INSTALL := env -u CARGO_TARGET_DIR CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off \
+	CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_DEBUG=0 cargo install --quiet --locked
+
 $(DENY):
-	@$(PHASE) 'install cargo-deny' env -u CARGO_TARGET_DIR CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
-		CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_DEBUG=0 \
-		cargo install --quiet --locked --root $(DENY_ROOT) --version $(DENY_VERSION) cargo-deny
+	@$(PHASE) 'install cargo-deny' $(INSTALL) --root $(DENY_ROOT) --version $(DENY_VERSION) cargo-deny
+
+$(FUZZ):
+	@$(PHASE) 'install cargo-fuzz' $(INSTALL) --root $(FUZZ_ROOT) --version $(FUZZ_VERSION) cargo-fuzz

@@ -1,7 +1,8 @@
-"""Runs ministack, or microburst in front of it, the way this repository needs it.
+"""Runs ministack, microburst in front of it, or the stand-ins for providers, the way this repository needs it.
 
     python local_aws.py --state DIR [--ends-with-parent] ministack
     python local_aws.py --state DIR [--ends-with-parent] microburst ARGUMENT…
+    python local_aws.py --state DIR [--ends-with-parent] provider-stubs PROGRAM ARGUMENT…
 """
 
 import argparse
@@ -9,18 +10,21 @@ import os
 import re
 import signal
 import socketserver
+import subprocess
 import sys
 import threading
 import time
 import uuid
 from pathlib import Path
 
+FUNCTIONS = Path(__file__).parents[2] / "functions"
+
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--state", type=Path, required=True, help="where logs of functions go; also marks the process")
     parser.add_argument("--ends-with-parent", action="store_true", help="stop when stdin is closed")
-    parser.add_argument("service", choices=["ministack", "microburst"])
+    parser.add_argument("service", choices=["ministack", "microburst", "provider-stubs"])
     options, arguments = parser.parse_known_args()
 
     if options.ends_with_parent:
@@ -28,8 +32,11 @@ def main() -> None:
     sys.argv = [options.service, *arguments]
     if options.service == "ministack":
         run_ministack(options.state / "logs")
-    else:
+    elif options.service == "microburst":
         run_microburst()
+    else:
+        # In our group, with which it ends.
+        sys.exit(subprocess.call(arguments, stdin=subprocess.DEVNULL))
 
 
 def stop_at_end_of_stdin() -> None:
@@ -44,9 +51,10 @@ def run_ministack(logs: Path) -> None:
     socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
     from ministack import app
-    from ministack.services import apigateway, cognito, lambda_svc
+    from ministack.services import apigateway, cognito, lambda_svc, sns
 
     apigateway._invoke_lambda_proxy = queue_or(apigateway._invoke_lambda_proxy)
+    sns._create_platform_endpoint = name_endpoint_after(sns._create_platform_endpoint)
     look_closely = cognito._resolve_user
 
     def look_for_user(pool, name):
@@ -116,10 +124,33 @@ def queue_or(invoke_function):
     return integrate
 
 
+def name_endpoint_after(create_endpoint):
+    """The ARN of a device's endpoint has `endpoint/` where that of its application has `app/`, which ministack keeps."""
+    from ministack.services import sns
+
+    def create(params):
+        status, headers, body = create_endpoint(params)
+        for wrong in [arn for arn in sns._platform_endpoints if ":app/" in arn]:
+            arn = wrong.replace(":app/", ":endpoint/")
+            sns._platform_endpoints[arn] = {**sns._platform_endpoints[wrong], "arn": arn}
+            del sns._platform_endpoints[wrong]
+            body = body.replace(wrong.encode(), arn.encode())
+        return status, headers, body
+
+    return create
+
+
 def folder_name(function: str) -> str:
-    """`Flashsale-local-Coupon-ClaimCouponA8D9955E-413250625E14C` is what CloudFormation calls `claim-coupon`."""
+    """`Flashsale-local-Coupon-ClaimCouponA8D9955E-413250625E14C` is what CloudFormation calls `claim-coupon`.
+
+    It cuts long names off: `…-ManageNotificationPref0F252DB442F79`.
+    """
     made = re.search(r"-([A-Za-z]+?)[0-9A-F]{8}[0-9A-F-]+$", function)
-    return re.sub(r"(?<!^)(?=[A-Z])", "-", made[1]).lower() if made else function
+    if not made:
+        return function
+    name = re.sub(r"(?<!^)(?=[A-Z])", "-", made[1]).lower()
+    folders = sorted(it.name for it in FUNCTIONS.iterdir() if it.name.startswith(name)) if FUNCTIONS.is_dir() else []
+    return name if name in folders else next(iter(folders), name)
 
 
 def run_microburst() -> None:

@@ -108,6 +108,12 @@ impl Api {
         Ok(last.body)
     }
 
+    /// Adds a rule of notifications, unless it is there: then the answer is 412.
+    pub async fn put_rule(&self, token: &str, id: &str, rule: &Value) -> reqwest::Result<Answer> {
+        let path = format!("/v1/admin/notification-rules/{id}");
+        answer(self.request(Method::PUT, &path, Some(token)).header("If-None-Match", "*").json(rule)).await
+    }
+
     /// All items of a list that comes in pages.
     async fn list(&self, token: &str, path: &str) -> Result<Vec<Value>> {
         let mut found = Vec::new();
@@ -150,7 +156,7 @@ impl Answer {
     }
 
     /// For an error message.
-    fn brief(&self) -> String {
+    pub(crate) fn brief(&self) -> String {
         format!("{} {}", self.status, self.body)
     }
 }

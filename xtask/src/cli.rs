@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::{dev, openapi, package, prepare, sale, scaffold, step::Progress, synth, workspace};
+use crate::{dev, notify, openapi, package, prepare, sale, scaffold, step::Progress, synth, workspace};
 
 /// Developer commands of flashsale.
 #[derive(Parser)]
@@ -53,6 +53,11 @@ enum Command {
         after_help = "Examples:\n  cargo xtask sale\n  cargo xtask sale --stock 3 --guests 200 --expected-claims-per-second 10000\n  cargo xtask sale --stock 5000 --guests 5000 --json sale.json\n  cargo xtask sale --mode queued --stock 500 --guests 2000\n\nExit status 1 if an invariant does not hold."
     )]
     Sale(sale::Arguments),
+    /// Send a sample of each type of message to a guest, and say what became of it
+    #[command(
+        after_help = "Examples:\n  cargo xtask notify\n  cargo xtask notify sms email --priority urgent\n  cargo xtask notify sms --template sign_in_code --param code=4711 --to tel:+8613800138001\n\nExit status 1 if one was not sent."
+    )]
+    Notify(notify::Arguments),
     /// Install the pinned Python and npm packages inside the repository; other commands do so when they need them
     Setup,
     /// Synthesize the CDK app for every stage; check the templates with cfn-lint and cdk-nag
@@ -104,6 +109,7 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Token { user, endpoints } => dev::token(&user, endpoints).await?,
         Command::Env => dev::environment()?,
         Command::Sale(arguments) => return sale::command(arguments).await,
+        Command::Notify(arguments) => return notify::command(arguments).await,
         Command::Setup => prepare::tools(&Progress::default(), &workspace::local().join("logs")).await?,
         Command::Synth => synth::all_stages().await?,
         Command::Openapi => openapi::write()?,

@@ -20,6 +20,13 @@ pub struct Endpoints {
     pub user_pool_client_id: String,
     /// The DynamoDB table of templates, stock and coupons.
     pub coupon_table: String,
+    /// The DynamoDB table of notifications.
+    pub notification_table: String,
+    /// Where the document about channels and providers is: `appconfig:<application>/<environment>/<profile>`.
+    pub notification_channels: String,
+    /// What stands in for the providers of notifications that are not AWS; absent for a real account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider_stubs: Option<String>,
     /// The bus on which other services tell what happened.
     pub event_bus: String,
     /// The users made for trying things out.
@@ -85,6 +92,9 @@ mod tests {
             user_pool_id: "pool".into(),
             user_pool_client_id: "client".into(),
             coupon_table: "table".into(),
+            notification_table: "notifications".into(),
+            notification_channels: "appconfig:a/b/c".into(),
+            provider_stubs: Some("http://127.0.0.1:2".into()),
             event_bus: "bus".into(),
             users: vec![user("guest", "guest"), user("guest-2", "guest"), user("admin", "admin")],
         }
@@ -114,6 +124,9 @@ mod tests {
             "userPoolId",
             "userPoolClientId",
             "couponTable",
+            "notificationTable",
+            "notificationChannels",
+            "providerStubs",
             "eventBus",
             "users",
         ] {

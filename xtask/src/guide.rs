@@ -50,6 +50,7 @@ fn text(endpoints: &Endpoints, examples: &Examples) -> String {
     let aws = aws_endpoint.as_deref().unwrap_or("a real account");
     let logs = workspace::local().join("logs");
     let logs = workspace::display(&logs);
+    let sent = crate::notify::where_to_look(endpoints);
     let users =
         lines(users, |User { name, password, group }| format!("{group:<11} {name}  password {password}\n"));
     let curls = lines(CURLS, |(title, command)| format!("\n# {title}\n{command}\n"));
@@ -58,6 +59,7 @@ fn text(endpoints: &Endpoints, examples: &Examples) -> String {
 API         {api_url}
 AWS         {aws}
 addresses   .local/endpoints.json
+{sent}
 logs        {logs}/ministack.log; each function's own, once it has run: {logs}/<function>.log
 
 {users}
@@ -194,6 +196,104 @@ curl -X DELETE "$api/v1/admin/campaigns/$new/templates/$sale" -H "$admin" -H 'If
     (
         "tell the bus that a guest has signed up, for which there is a coupon",
         r#"curl -X POST "$aws" -H 'X-Amz-Target: AWSEvents.PutEvents' -H 'Content-Type: application/x-amz-json-1.1' -d "{\"Entries\":[{\"Source\":\"users\",\"DetailType\":\"guest.signed_up\",\"Detail\":\"{\\\"guestId\\\":\\\"$sub\\\",\\\"at\\\":\\\"2026-11-11T00:00:00Z\\\"}\",\"EventBusName\":\"$bus\"}]}""#,
+    ),
+    (
+        "tell a guest something; again with the same key is the same message",
+        r#"message=$(curl -s -X POST "$api/v1/notifications" -H "$admin" -H "$json" -d "{\"type\":\"sms\",\"priority\":\"high\",\"template\":\"order_confirmed\",\"params\":{\"orderId\":\"O-1\",\"amount\":58800},\"to\":[\"$sub\"],\"idempotencyKey\":\"try-1\"}" | first id)
+curl "$api/v1/notifications/$message" -H "$admin"
+curl "$api/v1/notifications?receiver=$sub" -H "$admin""#,
+    ),
+    (
+        "tell it later, and think better of it",
+        r#"later=$(curl -s -X POST "$api/v1/notifications" -H "$admin" -H "$json" -d "{\"type\":\"internal\",\"template\":\"coupon_expiring\",\"params\":{\"couponName\":\"满100减20\",\"days\":3,\"expireTime\":\"2026-12-10T16:00:00Z\"},\"to\":[\"$sub\"],\"scheduledAt\":\"$(date -u -d '+2 days' +%FT%TZ)\",\"idempotencyKey\":\"try-2\"}" | first id)
+curl -X POST "$api/v1/notifications/$later/cancel" -H "$admin""#,
+    ),
+    (
+        "the order service does the same, signed with IAM credentials",
+        r#"curl $sign -X POST "$api/v1/internal/notifications" -H "$json" -d "{\"type\":\"internal\",\"template\":\"coupon_expiring\",\"params\":{\"couponName\":\"满100减20\",\"days\":3,\"expireTime\":\"2026-12-10T16:00:00Z\"},\"to\":[\"$sub\"],\"idempotencyKey\":\"try-3\"}"
+curl $sign "$api/v1/internal/notifications?receiver=$sub"
+own=$(curl -s $sign "$api/v1/internal/notifications?receiver=$sub" | first id)
+curl $sign "$api/v1/internal/notifications/$own"
+curl $sign -X POST "$api/v1/internal/notifications/$own/cancel""#,
+    ),
+    (
+        "my inbox",
+        r#"curl "$api/v1/me/inbox" -H "$guest"
+curl "$api/v1/me/inbox/unread-count" -H "$guest""#,
+    ),
+    (
+        "read one, all, and throw one away",
+        r#"entry=$(curl -s "$api/v1/me/inbox?limit=1" -H "$guest" | first id)
+curl -i -X POST "$api/v1/me/inbox/$entry/read" -H "$guest"
+curl -i -X POST "$api/v1/me/inbox/read-all" -H "$guest" -H "$json" -d '{}'
+curl -i -X DELETE "$api/v1/me/inbox/$entry" -H "$guest""#,
+    ),
+    (
+        "what I want to be told, and how",
+        r#"curl -i "$api/v1/me/notification-preferences" -H "$guest"
+version=$(curl -si "$api/v1/me/notification-preferences" -H "$guest" | grep -i '^etag:' | tr -d '\r' | cut -d ' ' -f 2)
+curl -X PUT "$api/v1/me/notification-preferences" -H "$guest" -H "$json" -H "If-Match: $version" -d '{"optOuts":[{"channel":"sms","category":"marketing"}],"quietHours":{"from":"22:00","to":"08:00"}}'"#,
+    ),
+    (
+        "a phone of mine, and a phone no more",
+        r#"device=old-phone
+curl -i -X PUT "$api/v1/me/devices/$device" -H "$guest" -H "$json" -d '{"platform":"fcm","token":"token-of-an-old-phone"}'
+curl -i -X DELETE "$api/v1/me/devices/$device" -H "$guest""#,
+    ),
+    (
+        "where a guest is reached, told by the user service",
+        r#"curl -i $sign "$api/v1/internal/guests/$sub/contacts"
+version=$(curl -si $sign "$api/v1/internal/guests/$sub/contacts" | grep -i '^etag:' | tr -d '\r' | cut -d ' ' -f 2)
+curl $sign -X PUT "$api/v1/internal/guests/$sub/contacts" -H "$json" -H "If-Match: $version" -d '{"phone":"+8613800138000","email":"guest@example.com","wechatOfficial":"oOfficial-1","wechatMini":"oMini-1"}'"#,
+    ),
+    (
+        "what messages say",
+        r#"curl "$api/v1/admin/notification-templates" -H "$admin"
+code=order_confirmed
+curl -i "$api/v1/admin/notification-templates/$code" -H "$admin"
+curl "$api/v1/admin/notification-templates/$code/versions/$((1))" -H "$admin"
+curl -X POST "$api/v1/admin/notification-templates/$code/preview" -H "$admin" -H "$json" -d '{"language":"en","params":{"orderId":"O-1","amount":12800}}'
+curl -X POST "$api/v1/admin/notification-templates/$code/test-sends" -H "$admin" -H "$json" -H 'Idempotency-Key: test-1' -d '{"to":"tel:+8613800138000"}'"#,
+    ),
+    (
+        "a template of one's own: made, given a second version, put out of use",
+        r#"text='"variables":[{"name":"guest","kind":"text","example":"安"}],"texts":{"zh-CN":{"content":"您好，{{ guest }}！"}},"defaultLanguage":"zh-CN"'
+curl -X POST "$api/v1/admin/notification-templates" -H "$admin" -H "$json" -d "{\"code\":\"hello\",\"name\":\"问候\",\"type\":\"sms\",\"category\":\"marketing\",$text}"
+code=hello
+curl -X POST "$api/v1/admin/notification-templates/$code/versions" -H "$admin" -H "$json" -H 'If-Match: "1"' -d "{$text}"
+curl -X PATCH "$api/v1/admin/notification-templates/$code" -H "$admin" -H "$json" -H 'If-Match: "2"' -d '{"enabled":false}'"#,
+    ),
+    (
+        "which events become messages",
+        r#"curl "$api/v1/admin/notification-rules" -H "$admin"
+rule=order-confirmed-sms-of-mine
+curl -X PUT "$api/v1/admin/notification-rules/$rule" -H "$admin" -H "$json" -H 'If-None-Match: *' -d '{"name":"我的规则","enabled":false,"event":"order.created","key":["/orderId"],"receiver":"/guestId","action":{"type":"send","channel":"sms","template":"order_confirmed","params":{"orderId":"/orderId","amount":"/amountFen"}}}'
+curl -i "$api/v1/admin/notification-rules/$rule" -H "$admin"
+curl -X POST "$api/v1/admin/notification-rules/$rule/try" -H "$admin" -H "$json" -d "{\"detail\":{\"orderId\":\"O-1\",\"guestId\":\"$sub\",\"amountFen\":58800}}"
+curl -i -X DELETE "$api/v1/admin/notification-rules/$rule" -H "$admin" -H 'If-Match: "1"'"#,
+    ),
+    (
+        "tell every guest",
+        r#"broadcast=$(curl -s -X POST "$api/v1/admin/broadcasts" -H "$admin" -H "$json" -d '{"type":"internal","priority":"low","template":"coupon_expiring","params":{"couponName":"群发券","days":1,"expireTime":"2026-12-10T16:00:00Z"},"to":{"segment":"all"},"idempotencyKey":"try-all"}' | first id)
+curl "$api/v1/admin/broadcasts" -H "$admin"
+curl "$api/v1/admin/broadcasts/$broadcast" -H "$admin"
+curl -X POST "$api/v1/admin/broadcasts/$broadcast/cancel" -H "$admin""#,
+    ),
+    (
+        "dead letters: how many, and which would go back",
+        r#"curl "$api/v1/admin/notification-redrives" -H "$admin"
+curl -X POST "$api/v1/admin/notification-redrives" -H "$admin" -H "$json" -d '{"priority":"high"}'"#,
+    ),
+    (
+        "what a provider reports; the token is the one of this machine",
+        r#"provider=aliyun
+curl -X POST "$api/v1/delivery-reports/$provider?token=local-callback-token-0123456789abcdef" -H "$json" -d "[{\"phone_number\":\"13800138000\",\"success\":true,\"report_time\":\"2026-11-24 18:00:01\",\"send_time\":\"2026-11-24 18:00:00\",\"err_code\":\"DELIVERED\",\"err_msg\":\"\",\"sms_size\":\"1\",\"biz_id\":\"1\",\"out_id\":\"$message\"}]"
+provider=wechat_official
+curl -i "$api/v1/delivery-reports/$provider?signature=forged&timestamp=1&nonce=1&echostr=hello" # 401"#,
+    ),
+    (
+        "tell the bus that an order was made, which a rule turns into messages",
+        r#"curl -X POST "$aws" -H 'X-Amz-Target: AWSEvents.PutEvents' -H 'Content-Type: application/x-amz-json-1.1' -d "{\"Entries\":[{\"Source\":\"orders\",\"DetailType\":\"order.created\",\"Detail\":\"{\\\"orderId\\\":\\\"O-2\\\",\\\"guestId\\\":\\\"$sub\\\",\\\"homestayName\\\":\\\"听雨轩\\\",\\\"checkIn\\\":\\\"2027-06-01\\\",\\\"checkOut\\\":\\\"2027-06-03\\\",\\\"amountFen\\\":58800,\\\"at\\\":\\\"2026-11-24T10:00:00Z\\\"}\",\"EventBusName\":\"$bus\"}]}""#,
     ),
 ];
 

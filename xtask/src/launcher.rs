@@ -1,4 +1,5 @@
-//! ministack, the local AWS, and microburst, which injects faults between the functions and ministack.
+//! ministack, the local AWS; microburst, which injects faults between the functions and ministack; and stand-ins for the
+//! providers of notifications that are not AWS.
 
 use std::{
     path::{Path, PathBuf},
@@ -55,6 +56,13 @@ impl Launcher {
         let mut command = self.command("microburst");
         command.args(["--upstream", upstream, "--port", &port.to_string()]);
         self.start("microburst", command, port, "_microburst/rules").await
+    }
+
+    /// Starts the stand-ins for providers on `port`, their mail server on the next one.
+    pub(crate) async fn provider_stubs(&self, program: &Path, port: u16) -> Result<Service> {
+        let mut command = self.command("provider-stubs");
+        command.arg(program).args(["--port", &port.to_string()]);
+        self.start("provider-stubs", command, port, "_stub/messages").await
     }
 
     fn command(&self, service: &str) -> Command {

@@ -25,6 +25,18 @@ pub(crate) fn any() -> Result<u16> {
     Ok(listener.local_addr()?.port())
 }
 
+/// Any free port whose next one is free too.
+pub(crate) fn pair() -> Result<u16> {
+    const TRIES: usize = 100;
+    for _ in 0..TRIES {
+        let port = any()?;
+        if port.checked_add(1).is_some_and(is_free) {
+            return Ok(port);
+        }
+    }
+    bail!("no two ports in a row of 127.0.0.1 are free")
+}
+
 fn is_free(port: u16) -> bool {
     listen(port).is_ok()
 }

@@ -28,6 +28,8 @@ pub(crate) struct Assembly {
 /// What has to be there before the app can be synthesized; nobody else changes it meanwhile.
 pub(crate) struct Prepared {
     pub(crate) bundles: Bundles,
+    /// The program that stands in for the providers of notifications.
+    pub(crate) stubs: PathBuf,
     _only_one: File,
 }
 
@@ -35,12 +37,12 @@ pub(crate) struct Prepared {
 pub(crate) async fn everything(progress: &Progress, logs: &Path) -> Result<Prepared> {
     let tools = prerequisites::check().await?;
     let only_one = exclusively()?;
-    let (bundles, (), ()) = tokio::try_join!(
+    let ((bundles, stubs), (), ()) = tokio::try_join!(
         functions::build(progress, logs),
         python::install(progress, logs, tools.python),
         cdk::install(progress, logs),
     )?;
-    Ok(Prepared { bundles, _only_one: only_one })
+    Ok(Prepared { bundles, stubs, _only_one: only_one })
 }
 
 /// Installs the tools alone.

@@ -5,7 +5,7 @@ use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::{Api, Endpoints, Identity, User};
+use crate::{Api, Endpoints, Identity, User, seed_notifications};
 
 /// Fulfils the pool's policy and guards nothing.
 const PASSWORD: &str = "Only-for-development-1";
@@ -43,7 +43,8 @@ pub(crate) async fn seed(endpoints: &Endpoints, now: Timestamp) -> Result<()> {
     for template in missing {
         api.create_template(&token, &template).await.context("cannot seed the templates")?;
     }
-    seed_campaign(&api, &token, now).await.context("cannot seed the campaign")
+    seed_campaign(&api, &token, now).await.context("cannot seed the campaign")?;
+    seed_notifications::seed(endpoints, &identity, &api, &token).await
 }
 
 /// A campaign that gives half of the guests one coupon and half the other, within a budget.

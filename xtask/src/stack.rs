@@ -66,10 +66,13 @@ impl Stack {
         let assembly = prepare::synth(progress, &logs, prepare::LOCAL, &prepared.bundles).await?;
         let port = ports::choose(options.port)?;
         let aws_endpoint = url(port);
-        let (fault_proxy, services) = start_services(&launcher, port, options.fault_proxy, progress).await?;
+        let (fault_proxy, mut services) =
+            start_services(&launcher, port, options.fault_proxy, progress).await?;
+        let stubs_port = ports::pair()?;
+        services.push(launcher.provider_stubs(&prepared.stubs, stubs_port).await?);
         State::write(state_dir, &services)?;
 
-        let endpoints = deploy(&assembly, &aws_endpoint, state_dir, progress).await?;
+        let endpoints = deploy(&assembly, &aws_endpoint, stubs_port, state_dir, progress).await?;
         drop(prepared);
         let step = progress.step("seed users and templates");
         seed::seed(&endpoints, Timestamp::now()).await?;
@@ -210,6 +213,7 @@ fn url(port: u16) -> String {
 async fn deploy(
     assembly: &Assembly,
     aws_endpoint: &str,
+    stubs_port: u16,
     state_dir: &Path,
     progress: &Progress,
 ) -> Result<Endpoints> {
@@ -232,6 +236,9 @@ async fn deploy(
         user_pool_id: outputs.get("UserPoolId")?,
         user_pool_client_id: outputs.get("UserPoolClientId")?,
         coupon_table: outputs.get("CouponTableName")?,
+        notification_table: outputs.get("NotificationTableName")?,
+        notification_channels: outputs.get("NotificationChannelsLocation")?,
+        provider_stubs: Some(url(stubs_port)),
         event_bus: outputs.get("BusName")?,
         users: seed::users(),
     };

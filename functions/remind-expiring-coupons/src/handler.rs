@@ -1,10 +1,10 @@
 //! Three days and one day before a coupon expires, in the daytime, its guest is told.
 //!
 //! Each run deals with the coupons that came within three days (one day) of their expiry since the last run, and then
-//! notes how far it came. A run that dies is repeated whole: the notification queue gets a request again under the
-//! same key, and a key is sent once.
+//! notes how far it came. A run that dies is repeated whole: the queue gets the same event again, of which
+//! `notify-on-event` makes no second message.
 
-use contracts::{Channel, NotificationRequest, Priority};
+use contracts::PlatformEvent;
 use domain_coupon::{Coupon, CouponStatus, EXPIRY_SHARDS, Expiring, ReminderStore, StoreError};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{
@@ -12,7 +12,9 @@ use jiff::{
     tz::{Offset, TimeZone},
 };
 
-use crate::queue::{NotificationOutbox, SendError};
+use serde_json::json;
+
+use crate::queue::{EventOutbox, SendError};
 
 /// How many days before. Longest first: a coupon is reminded of in this order.
 const DAYS_BEFORE: [u8; 2] = [3, 1];
@@ -36,14 +38,14 @@ pub enum RemindError {
     #[error("the store failed")]
     Store(#[from] StoreError),
     /// The queue failed.
-    #[error("the notification queue failed")]
+    #[error("the notification event queue failed")]
     Queue(#[from] SendError),
 }
 
-/// Requests the notifications that are due at `now`, if it is daytime.
+/// Tells of the coupons whose guests are to be reminded at `now`, if it is daytime.
 pub async fn handle(
     store: &impl ReminderStore,
-    outbox: &impl NotificationOutbox,
+    outbox: &impl EventOutbox,
     now: Timestamp,
 ) -> Result<(), RemindError> {
     if !DAYTIME.contains(&now.to_zoned(TimeZone::fixed(SHANGHAI)).hour()) {
@@ -64,7 +66,7 @@ pub async fn handle(
             .await?;
         store.set_reminded_until(days, until).await?;
         metrics::counter!("CouponReminders", "days" => days.to_string()).increment(reminded);
-        tracing::info!(reminder.days = days, reminder.count = reminded, "requested reminders");
+        tracing::info!(reminder.days = days, reminder.count = reminded, "told of expiring coupons");
     }
     Ok(())
 }
@@ -75,7 +77,7 @@ fn before_expiry(days: u8) -> SignedDuration {
 
 async fn remind(
     store: &impl ReminderStore,
-    outbox: &impl NotificationOutbox,
+    outbox: &impl EventOutbox,
     shard: u16,
     days: u8,
     from: Timestamp,
@@ -88,9 +90,9 @@ async fn remind(
         if !page.items.is_empty() {
             let coupons = store.look_up(&page.items).await?;
             let wanted = coupons.iter().filter(|coupon| is_worth_a_reminder(coupon, days, now));
-            let requests: Vec<NotificationRequest> = wanted.map(|coupon| request(coupon, days)).collect();
-            outbox.send(&requests).await?;
-            reminded += u64::try_from(requests.len()).unwrap_or_default();
+            let events: Vec<PlatformEvent> = wanted.map(|coupon| expiring(coupon, days)).collect();
+            outbox.send(&events).await?;
+            reminded += u64::try_from(events.len()).unwrap_or_default();
         }
         after = page.next;
         if after.is_none() {
@@ -105,18 +107,13 @@ fn is_worth_a_reminder(coupon: &Coupon, days: u8, now: Timestamp) -> bool {
     coupon.status(now) == CouponStatus::Unused && lifetime > before_expiry(days)
 }
 
-fn request(coupon: &Coupon, days: u8) -> NotificationRequest {
-    let expire_time = coupon.expires_at.display_with_offset(SHANGHAI).to_string();
-    let params =
-        [("couponName", coupon.terms.name.clone()), ("days", days.to_string()), ("expireTime", expire_time)];
-    NotificationRequest {
-        idempotency_key: format!("coupon-expiring-{days}-{}", coupon.id),
-        channel: Channel::Internal,
-        priority: Priority::Low,
-        template: "coupon_expiring".into(),
-        params: params.map(|(name, value)| (name.into(), value)).into(),
-        to: coupon.guest.clone(),
-        scheduled_at: None,
-        transaction_id: None,
-    }
+fn expiring(coupon: &Coupon, days: u8) -> PlatformEvent {
+    let detail = json!({
+        "guestId": coupon.guest,
+        "couponId": coupon.id,
+        "couponName": coupon.terms.name,
+        "days": days,
+        "expiresAt": coupon.expires_at,
+    });
+    PlatformEvent { detail_type: "coupon.expiring".into(), detail }
 }

@@ -1,4 +1,4 @@
-//! Asks for notifications of coupons that expire soon.
+//! Tells of coupons that expire soon.
 
 pub mod handler;
 pub mod queue;

@@ -6,14 +6,14 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use contracts::NotificationRequest;
+use contracts::PlatformEvent;
 use coupon_dynamodb::CouponTable;
 use domain_coupon::{Actor, ClaimStore, Coupon, Issue, Transition, transition};
 use domain_money::Fen;
 use jiff::{SignedDuration, Timestamp};
 use remind_expiring_coupons::{
     handler::{RemindError, handle},
-    queue::{NotificationOutbox, SendError},
+    queue::{EventOutbox, SendError},
 };
 use testing::{EmbeddedDynamoDb, at};
 
@@ -22,25 +22,27 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 #[derive(Default)]
 struct Outbox {
-    sent: Mutex<Vec<NotificationRequest>>,
+    sent: Mutex<Vec<PlatformEvent>>,
     fails: AtomicBool,
 }
 
 impl Outbox {
     fn take(&self) -> Vec<String> {
         let sent = std::mem::take(&mut *self.sent.lock().unwrap());
-        let mut sent: Vec<String> =
-            sent.iter().map(|request| format!("{} {}", request.to, request.params["days"])).collect();
+        let text = |event: &PlatformEvent| {
+            format!("{} {}", event.detail["guestId"].as_str().unwrap(), event.detail["days"])
+        };
+        let mut sent: Vec<String> = sent.iter().map(text).collect();
         sent.sort();
         sent
     }
 }
 
-impl NotificationOutbox for Outbox {
-    async fn send(&self, requests: &[NotificationRequest]) -> Result<(), SendError> {
-        self.sent.lock().unwrap().extend_from_slice(requests);
+impl EventOutbox for Outbox {
+    async fn send(&self, events: &[PlatformEvent]) -> Result<(), SendError> {
+        self.sent.lock().unwrap().extend_from_slice(events);
         if self.fails.load(Ordering::Relaxed) {
-            return Err(SendError::Partial { sent: requests.len(), taken: 0 });
+            return Err(SendError::Partial { sent: events.len(), taken: 0 });
         }
         Ok(())
     }
@@ -87,6 +89,21 @@ async fn a_guest_is_reminded_three_days_and_one_day_before_and_once_each() {
 }
 
 #[tokio::test]
+async fn what_is_told_is_the_contract() {
+    let sample = testing::event("contracts/coupon-expiring.json");
+    let house = House::new().await;
+    let text = |member: &str| sample["detail"][member].as_str().unwrap();
+    let id = text("couponId").parse().unwrap();
+    let mut coupon =
+        Coupon { id, expires_at: at("2026-12-10T16:00:00Z"), ..testing::coupon(text("guestId"), 1) };
+    coupon.terms.name = text("couponName").into();
+    house.table.issue(&coupon, None, None).await.unwrap();
+    handle(&house.table, &house.outbox, coupon.expires_at - DAY * 3 + HOUR * 10).await.unwrap();
+    let sent = house.outbox.sent.lock().unwrap();
+    assert_eq!(serde_json::to_value(&sent[..]).unwrap(), serde_json::json!([sample]));
+}
+
+#[tokio::test]
 async fn nobody_is_woken_and_the_night_is_made_up_for() {
     let house = House::new().await;
     let evening = at("2026-12-01T20:50:00+08:00");
@@ -112,7 +129,7 @@ async fn what_is_used_locked_or_short_lived_is_not_worth_a_reminder() {
 }
 
 #[tokio::test]
-async fn a_run_that_failed_is_repeated_under_the_same_keys() {
+async fn a_run_that_failed_is_repeated_with_the_same_events() {
     let house = House::new().await;
     house.holds("ann", noon() + DAY * 3 - HOUR).await;
     house.outbox.fails.store(true, Ordering::Relaxed);

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { Node } from 'constructs';
 import { FUNCTION_NAMES, type FunctionName } from './functions.ts';
+import { PRIORITIES, type Priority } from './priorities.ts';
 import type { ThrottleClass } from './routes.ts';
 
 export const STAGES = ['local', 'dev', 'staging', 'prod'] as const;
@@ -26,6 +27,27 @@ export interface CustomDomain {
   readonly certificateArn: string;
 }
 
+/** Who mails come from. */
+export interface MailSender {
+  /** What SES verifies: the address, or its whole domain. */
+  readonly identity: string;
+  readonly from: string;
+}
+
+/** Stand-ins for the providers of notifications; on this machine only. */
+export interface ProviderStubs {
+  /** Each provider is at `<http>/<name>`. */
+  readonly http?: string;
+  /** `host:port`. */
+  readonly smtp?: string;
+}
+
+/** The platform applications of SNS by which devices are reached. */
+export interface PushApplications {
+  readonly apns?: string;
+  readonly fcm?: string;
+}
+
 /** All that differs between deployments; read once from the CDK context, valid once it exists. */
 export interface StageConfig {
   readonly stage: Stage;
@@ -44,8 +66,14 @@ export interface StageConfig {
   readonly reservedConcurrency: Partial<Record<FunctionName, number>>;
   /** Batches of queued claims under way at once. */
   readonly queuedClaimConcurrency: number;
-  /** Batches under way at once of one shard of the table's stream. */
+  /** Batches under way at once of one shard of a table's stream. */
   readonly streamParallelism: number;
+  /** Batches of messages under way at once. */
+  readonly dispatchConcurrency: Record<Priority, number>;
+  /** Without one, no mail is sent by SES. */
+  readonly mailSender?: MailSender;
+  readonly providerStubs: ProviderStubs;
+  readonly pushApplications: PushApplications;
   readonly throttles: Record<ThrottleClass, Throttle>;
   /** Empty: no browser of another origin may call the API. */
   readonly corsOrigins: readonly string[];
@@ -83,6 +111,7 @@ type StageDefaults = Pick<
   | 'reservedConcurrency'
   | 'queuedClaimConcurrency'
   | 'streamParallelism'
+  | 'dispatchConcurrency'
   | 'throttles'
   | 'corsOrigins'
 >;
@@ -94,6 +123,7 @@ const OPEN: Omit<StageDefaults, 'throttles'> = {
   reservedConcurrency: {},
   queuedClaimConcurrency: 5,
   streamParallelism: 1,
+  dispatchConcurrency: { low: 2, normal: 2, high: 2, urgent: 4 },
   corsOrigins: ['*'],
 };
 const GUARDED: Omit<StageDefaults, 'logRetentionDays'> = {
@@ -103,6 +133,8 @@ const GUARDED: Omit<StageDefaults, 'logRetentionDays'> = {
   // A hundred batches of a hundred, each a second or less: more than the claim route lets in.
   queuedClaimConcurrency: 100,
   streamParallelism: 10,
+  // Urgent ones have as much as all others together: a campaign cannot take it from them.
+  dispatchConcurrency: { low: 5, normal: 20, high: 20, urgent: 50 },
   throttles: FULL,
   corsOrigins: [],
 };
@@ -117,8 +149,17 @@ const DEFAULTS: Record<Stage, StageDefaults> = {
 const DEFAULT_BUNDLES = path.resolve(import.meta.dirname, '../../../target/lambda');
 
 // What Lambda accepts of an SQS and of a stream event source.
-const QUEUED_CLAIM_CONCURRENCY = { least: 2, most: 1000 };
+const QUEUE_CONCURRENCY = { least: 2, most: 1000 };
 const STREAM_PARALLELISM = { least: 1, most: 10 };
+
+/** The sender that the stand-ins know; the local AWS takes every identity for verified. */
+const LOCAL_MAIL_FROM = 'noreply@minsu.example';
+
+/** Made by `local/gaps.ts`: CloudFormation knows no platform applications. */
+const LOCAL_PUSH: PushApplications = {
+  apns: 'arn:aws:sns:us-east-1:000000000000:app/APNS_SANDBOX/flashsale',
+  fcm: 'arn:aws:sns:us-east-1:000000000000:app/GCM/flashsale',
+};
 
 /** Reads and validates the stage's configuration; throws `ConfigError`. */
 export function readConfig(node: Node): StageConfig {
@@ -134,8 +175,12 @@ export function readConfig(node: Node): StageConfig {
     warmThroughput: warmThroughput(context),
     reservedConcurrency: { ...defaults.reservedConcurrency, ...reservedConcurrency(context) },
     queuedClaimConcurrency:
-      context.integer('queuedClaimConcurrency', QUEUED_CLAIM_CONCURRENCY) ?? defaults.queuedClaimConcurrency,
+      context.integer('queuedClaimConcurrency', QUEUE_CONCURRENCY) ?? defaults.queuedClaimConcurrency,
     streamParallelism: context.integer('streamParallelism', STREAM_PARALLELISM) ?? defaults.streamParallelism,
+    dispatchConcurrency: { ...defaults.dispatchConcurrency, ...dispatchConcurrency(context) },
+    mailSender: mailSender(context, stage),
+    providerStubs: providerStubs(context, stage),
+    pushApplications: pushApplications(context, stage),
     throttles: {
       claim: throttle(context, 'claim', defaults.throttles.claim),
       browse: throttle(context, 'browse', defaults.throttles.browse),
@@ -168,6 +213,68 @@ function reservedConcurrency(context: ContextReader): Partial<Record<FunctionNam
     reserved[fn] = Number(count);
   }
   return reserved;
+}
+
+function dispatchConcurrency(context: ContextReader): Partial<Record<Priority, number>> {
+  const { least, most } = QUEUE_CONCURRENCY;
+  const expected = `a list like urgent=50,low=5 of ${PRIORITIES.join(', ')}, each from ${least} to ${most}`;
+  const concurrency: Partial<Record<Priority, number>> = {};
+  for (const entry of context.list('dispatchConcurrency') ?? []) {
+    const [, name, count] = /^(\w+)=(\d{1,4})$/.exec(entry) ?? [];
+    const priority = PRIORITIES.find((known) => known === name);
+    const batches = Number(count);
+    if (priority === undefined || batches < least || batches > most) {
+      context.fail('dispatchConcurrency', expected);
+    }
+    concurrency[priority] = batches;
+  }
+  return concurrency;
+}
+
+function mailSender(context: ContextReader, stage: Stage): MailSender | undefined {
+  const identity = context.text('mailFrom') ?? (stage === 'local' ? LOCAL_MAIL_FROM : undefined);
+  if (identity === undefined) return undefined;
+  if (!/^([\w.+-]+@)?[a-z0-9-]+(\.[a-z0-9-]+)+$/i.test(identity)) {
+    context.fail('mailFrom', 'a domain like mail.example.com, or a mail address');
+  }
+  return { identity, from: identity.includes('@') ? identity : `noreply@${identity}` };
+}
+
+function providerStubs(context: ContextReader, stage: Stage): ProviderStubs {
+  const [http, smtp] = [context.text('providerStubs'), context.text('smtpStub')];
+  // What is sent to them is kept and shown to whoever asks.
+  for (const [key, value] of [
+    ['providerStubs', http],
+    ['smtpStub', smtp],
+  ] as const) {
+    if (value !== undefined && stage !== 'local') context.fail(key, 'left out of every stage but local');
+  }
+  if (http !== undefined && !/^http:\/\/127\.0\.0\.1:\d+$/.test(http)) {
+    context.fail('providerStubs', 'a URL like http://127.0.0.1:4600');
+  }
+  if (smtp !== undefined && !/^127\.0\.0\.1:\d+$/.test(smtp)) {
+    context.fail('smtpStub', 'an address like 127.0.0.1:1025');
+  }
+  return { http, smtp };
+}
+
+function pushApplications(context: ContextReader, stage: Stage): PushApplications {
+  const arn = (key: string, platforms: string) => {
+    const text = context.text(key);
+    if (
+      text !== undefined &&
+      !new RegExp(`^arn:[\\w-]+:sns:[\\w-]+:\\d{12}:app/(${platforms})/.+$`).test(text)
+    ) {
+      context.fail(key, `the ARN of a platform application of SNS (${platforms.replaceAll('|', ' or ')})`);
+    }
+    return text;
+  };
+  const given = {
+    apns: arn('apnsApplicationArn', 'APNS|APNS_SANDBOX'),
+    fcm: arn('fcmApplicationArn', 'GCM'),
+  };
+  if (stage !== 'local') return given;
+  return { apns: given.apns ?? LOCAL_PUSH.apns, fcm: given.fcm ?? LOCAL_PUSH.fcm };
 }
 
 function throttle(context: ContextReader, name: ThrottleClass, fallback: Throttle): Throttle {

@@ -1,4 +1,4 @@
-import { type App, DefaultStackSynthesizer, Tags, Validations } from 'aws-cdk-lib';
+import { type App, DefaultStackSynthesizer, Duration, Tags, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { readConfig } from './config.ts';
 import { ApiStack } from './stacks/api-stack.ts';
@@ -8,6 +8,7 @@ import { DataStack } from './stacks/data-stack.ts';
 import { IdentityStack } from './stacks/identity-stack.ts';
 import { MarketingStack } from './stacks/marketing-stack.ts';
 import { MessagingStack } from './stacks/messaging-stack.ts';
+import { NotificationStack } from './stacks/notification-stack.ts';
 import { ObservabilityStack } from './stacks/observability-stack.ts';
 
 /** Adds every stack of the stage named by the app's context, and the rules they must pass. */
@@ -20,15 +21,17 @@ export function addFlashsale(app: App): void {
     synthesizer: new DefaultStackSynthesizer({ generateBootstrapVersionRule: config.stage !== 'local' }),
   };
 
-  const { couponTable, jobBucket, exchangeKey, riskKey } = new DataStack(app, name('Data'), common);
+  const data = new DataStack(app, name('Data'), common);
+  const { couponTable, jobBucket, exchangeKey, riskKey } = data;
   const { userPool } = new IdentityStack(app, name('Identity'), common);
   const messaging = new MessagingStack(app, name('Messaging'), common);
-  const { riskPolicy } = new ConfigStack(app, name('Config'), common);
+  const { mail } = messaging;
+  const { riskPolicy, notificationChannels } = new ConfigStack(app, name('Config'), { ...common, mail });
   const coupon = new CouponStack(app, name('Coupon'), {
     ...common,
     couponTable,
     claimQueue: messaging.claims,
-    notificationQueue: messaging.notifications,
+    notificationEventQueue: messaging.notificationEvents,
     riskPolicy,
     riskKey,
   });
@@ -44,21 +47,50 @@ export function addFlashsale(app: App): void {
     riskPolicy,
     riskKey,
   });
-  const functions = { ...coupon.functions, ...marketing.functions };
+  const notification = new NotificationStack(app, name('Notification'), {
+    ...common,
+    notificationTable: data.notificationTable,
+    dispatchQueues: messaging.dispatch,
+    eventQueue: messaging.notificationEvents,
+    broadcastQueue: messaging.broadcasts,
+    mailEventQueue: messaging.mailEvents,
+    userPool,
+    channels: notificationChannels,
+    providerSecrets: data.providerSecrets,
+    mail,
+  });
+  const couponFunctions = { ...coupon.functions, ...marketing.functions };
   const { api } = new ApiStack(app, name('Api'), {
     ...common,
     userPool,
     userPoolClient: userPool.client,
-    functions,
+    functions: { ...couponFunctions, ...notification.functions },
     claimQueue: messaging.claims,
   });
   new ObservabilityStack(app, name('Observability'), {
     ...common,
     api: api.httpApi,
-    functions: Object.values(functions),
-    queues: messaging.queues,
-    stream: { fn: functions['count-coupon-facts'], deadLetters: coupon.uncounted },
-    couponTable,
+    coupons: {
+      functions: Object.values(couponFunctions),
+      queues: messaging.couponQueues,
+      stream: {
+        fn: coupon.functions['count-coupon-facts'],
+        deadLetters: coupon.uncounted,
+        lagsAfter: Duration.minutes(5),
+      },
+      table: couponTable,
+    },
+    notifications: {
+      functions: Object.values(notification.functions),
+      queues: messaging.notificationQueues,
+      stream: {
+        fn: notification.functions['queue-notifications'],
+        deadLetters: notification.unqueued,
+        // As long as an urgent message may wait in its queue.
+        lagsAfter: Duration.seconds(30),
+      },
+      table: data.notificationTable,
+    },
   });
 
   Tags.of(app).add('application', 'flashsale');

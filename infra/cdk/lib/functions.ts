@@ -23,6 +23,20 @@ export const FUNCTION_NAMES = [
   'manage-campaigns',
   'list-campaigns',
   'show-coupon-report',
+  // Notifications: accepted, sent, followed up; what guests and operators set.
+  'send-notification',
+  'queue-notifications',
+  'schedule-notifications',
+  'dispatch-notification',
+  'broadcast-notifications',
+  'redrive-notifications',
+  'receive-delivery-report',
+  'record-mail-events',
+  'manage-inbox',
+  'manage-notification-preferences',
+  'manage-notification-templates',
+  'manage-notification-rules',
+  'notify-on-event',
 ] as const;
 
 export type FunctionName = (typeof FUNCTION_NAMES)[number];

@@ -2,10 +2,11 @@ import { HttpMethod } from 'aws-cdk-lib/aws-apigatewayv2';
 import type { FunctionName } from './functions.ts';
 
 /**
+ * `provider`: a call of a provider of notifications, whose signature or token the function checks: each has its own way.
  * `token`: a valid access token of the user pool. Groups are checked by the function.
  * `iam`: a signed request of a role that may invoke `/v1/internal`; for our own services, not for guests.
  */
-export type Access = 'public' | 'token' | 'iam';
+export type Access = 'public' | 'provider' | 'token' | 'iam';
 
 export type ThrottleClass = 'claim' | 'browse' | 'admin';
 
@@ -84,6 +85,79 @@ export const ROUTES: readonly Route[] = [
   route(PUT, '/v1/admin/campaigns/{id}/templates/{templateId}', 'manage-campaigns', 'token', 'admin'),
   route(DELETE, '/v1/admin/campaigns/{id}/templates/{templateId}', 'manage-campaigns', 'token', 'admin'),
   route(GET, '/v1/admin/campaigns/{id}/report', 'show-coupon-report', 'token', 'admin'),
+
+  // Other services sign in too: their group is checked by the function, as that of admins is.
+  route(POST, '/v1/notifications', 'send-notification', 'token', 'browse'),
+  route(GET, '/v1/notifications', 'send-notification', 'token', 'browse'),
+  route(GET, '/v1/notifications/{id}', 'send-notification', 'token', 'browse'),
+  route(POST, '/v1/notifications/{id}/cancel', 'send-notification', 'token', 'browse'),
+  route(POST, '/v1/internal/notifications', 'send-notification', 'iam', 'browse'),
+  route(GET, '/v1/internal/notifications', 'send-notification', 'iam', 'browse'),
+  route(GET, '/v1/internal/notifications/{id}', 'send-notification', 'iam', 'browse'),
+  route(POST, '/v1/internal/notifications/{id}/cancel', 'send-notification', 'iam', 'browse'),
+
+  route(POST, '/v1/admin/broadcasts', 'send-notification', 'token', 'admin'),
+  route(GET, '/v1/admin/broadcasts', 'send-notification', 'token', 'admin'),
+  route(GET, '/v1/admin/broadcasts/{id}', 'send-notification', 'token', 'admin'),
+  route(POST, '/v1/admin/broadcasts/{id}/cancel', 'send-notification', 'token', 'admin'),
+  route(GET, '/v1/admin/notification-redrives', 'redrive-notifications', 'token', 'admin'),
+  route(POST, '/v1/admin/notification-redrives', 'redrive-notifications', 'token', 'admin'),
+
+  route(POST, '/v1/admin/notification-templates', 'manage-notification-templates', 'token', 'admin'),
+  route(GET, '/v1/admin/notification-templates', 'manage-notification-templates', 'token', 'admin'),
+  route(GET, '/v1/admin/notification-templates/{code}', 'manage-notification-templates', 'token', 'admin'),
+  route(PATCH, '/v1/admin/notification-templates/{code}', 'manage-notification-templates', 'token', 'admin'),
+  route(
+    POST,
+    '/v1/admin/notification-templates/{code}/versions',
+    'manage-notification-templates',
+    'token',
+    'admin',
+  ),
+  route(
+    GET,
+    '/v1/admin/notification-templates/{code}/versions/{version}',
+    'manage-notification-templates',
+    'token',
+    'admin',
+  ),
+  route(
+    POST,
+    '/v1/admin/notification-templates/{code}/preview',
+    'manage-notification-templates',
+    'token',
+    'admin',
+  ),
+  route(
+    POST,
+    '/v1/admin/notification-templates/{code}/test-sends',
+    'manage-notification-templates',
+    'token',
+    'admin',
+  ),
+
+  route(GET, '/v1/admin/notification-rules', 'manage-notification-rules', 'token', 'admin'),
+  route(GET, '/v1/admin/notification-rules/{id}', 'manage-notification-rules', 'token', 'admin'),
+  route(PUT, '/v1/admin/notification-rules/{id}', 'manage-notification-rules', 'token', 'admin'),
+  route(DELETE, '/v1/admin/notification-rules/{id}', 'manage-notification-rules', 'token', 'admin'),
+  route(POST, '/v1/admin/notification-rules/{id}/try', 'manage-notification-rules', 'token', 'admin'),
+
+  route(GET, '/v1/me/inbox', 'manage-inbox', 'token', 'browse'),
+  route(GET, '/v1/me/inbox/unread-count', 'manage-inbox', 'token', 'browse'),
+  route(POST, '/v1/me/inbox/{id}/read', 'manage-inbox', 'token', 'browse'),
+  route(POST, '/v1/me/inbox/read-all', 'manage-inbox', 'token', 'browse'),
+  route(DELETE, '/v1/me/inbox/{id}', 'manage-inbox', 'token', 'browse'),
+
+  route(GET, '/v1/me/notification-preferences', 'manage-notification-preferences', 'token', 'browse'),
+  route(PUT, '/v1/me/notification-preferences', 'manage-notification-preferences', 'token', 'browse'),
+  route(PUT, '/v1/me/devices/{deviceId}', 'manage-notification-preferences', 'token', 'browse'),
+  route(DELETE, '/v1/me/devices/{deviceId}', 'manage-notification-preferences', 'token', 'browse'),
+  route(PUT, '/v1/internal/guests/{guestId}/contacts', 'manage-notification-preferences', 'iam', 'browse'),
+  route(GET, '/v1/internal/guests/{guestId}/contacts', 'manage-notification-preferences', 'iam', 'browse'),
+
+  route(POST, '/v1/delivery-reports/{provider}', 'receive-delivery-report', 'provider', 'browse'),
+  // By which a provider asks whether we want them.
+  route(GET, '/v1/delivery-reports/{provider}', 'receive-delivery-report', 'provider', 'browse'),
 ];
 
 /** The key API Gateway knows a route by, as in `GET /v1/me/coupons`. */

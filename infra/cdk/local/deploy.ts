@@ -8,6 +8,7 @@ import { ApiGatewayV2Client } from '@aws-sdk/client-apigatewayv2';
 import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
+import { SNSClient } from '@aws-sdk/client-sns';
 import { type Assembly, readAssembly, type StackArtifact } from './assembly.ts';
 import { uploadAssets } from './assets.ts';
 import { closeGaps, type GapClients } from './gaps.ts';
@@ -36,6 +37,7 @@ async function main(): Promise<void> {
     cloudFormation: new CloudFormationClient(common),
     dynamoDb: new DynamoDBClient(common),
     apiGateway: new ApiGatewayV2Client(common),
+    sns: new SNSClient(common),
   };
 
   await uploadAssets(s3, assembly.assets, report);

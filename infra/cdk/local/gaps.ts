@@ -5,15 +5,17 @@ import {
   type DynamoDBClient,
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb';
+import { CreatePlatformApplicationCommand, type SNSClient } from '@aws-sdk/client-sns';
 import type { StackArtifact } from './assembly.ts';
 
 export interface GapClients {
   readonly cloudFormation: CloudFormationClient;
   readonly dynamoDb: DynamoDBClient;
   readonly apiGateway: ApiGatewayV2Client;
+  readonly sns: SNSClient;
 }
 
-/** Sets through the services' own APIs what the local CloudFormation ignores in a template. */
+/** Sets through the services' own APIs what the local CloudFormation ignores in a template, or knows no resource for. */
 export async function closeGaps(clients: GapClients, stack: StackArtifact): Promise<void> {
   for (const [logicalId, { Type, Properties }] of Object.entries(stack.template.Resources)) {
     const physicalId = () => findPhysicalId(clients.cloudFormation, stack.name, logicalId);
@@ -26,6 +28,11 @@ export async function closeGaps(clients: GapClients, stack: StackArtifact): Prom
     }
     if (Type === 'AWS::ApiGatewayV2::Api' && Properties?.CorsConfiguration) {
       await setCors(clients.apiGateway, await physicalId(), Properties.CorsConfiguration);
+    }
+    if (Type === 'AWS::Lambda::Function') {
+      for (const arn of platformApplicationsIn(Properties?.Environment?.Variables ?? {})) {
+        await createPlatformApplication(clients.sns, arn);
+      }
     }
   }
 }
@@ -50,6 +57,24 @@ async function setCors(
   cors: Record<string, unknown>,
 ): Promise<void> {
   await apiGateway.send(new UpdateApiCommand({ ApiId: apiId, CorsConfiguration: cors }));
+}
+
+function platformApplicationsIn(environment: Record<string, unknown>): string[] {
+  return Object.values(environment).filter(
+    (value): value is string => typeof value === 'string' && /^arn:aws:sns:.+:app\//.test(value),
+  );
+}
+
+/** Elsewhere an operator makes them, with the keys of Apple and Google. Making one that is there changes nothing. */
+async function createPlatformApplication(sns: SNSClient, arn: string): Promise<void> {
+  const [Platform, Name] = arn.split('/').slice(1);
+  const attributes = { PlatformCredential: 'local', PlatformPrincipal: 'local' };
+  const created = await sns.send(
+    new CreatePlatformApplicationCommand({ Platform, Name, Attributes: attributes }),
+  );
+  if (created.PlatformApplicationArn !== arn) {
+    throw new Error(`the local AWS calls ${arn} ${created.PlatformApplicationArn}`);
+  }
 }
 
 async function findPhysicalId(

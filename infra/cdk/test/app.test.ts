@@ -18,6 +18,10 @@ const EVERYTHING = {
   certificateArn: 'arn:aws:acm:eu-west-1:111122223333:certificate/00000000-0000-0000-0000-000000000000',
   alarmEmail: 'sales@example.com',
   threatProtection: 'true',
+  dispatchConcurrency: 'urgent=100',
+  mailFrom: 'mail.example.com',
+  apnsApplicationArn: 'arn:aws:sns:eu-west-1:111122223333:app/APNS/flashsale',
+  fcmApplicationArn: 'arn:aws:sns:eu-west-1:111122223333:app/GCM/flashsale',
 };
 
 describe('the app', () => {
@@ -27,6 +31,11 @@ describe('the app', () => {
 
   it('passes the AwsSolutions rules with every option set', () => {
     expect(synthesize('prod', EVERYTHING).violations).toEqual([]);
+  });
+
+  it('passes the AwsSolutions rules with stand-ins for the providers', () => {
+    const context = { providerStubs: 'http://127.0.0.1:4600', smtpStub: '127.0.0.1:4601' };
+    expect(synthesize('local', context).violations).toEqual([]);
   });
 
   it('is not synthesized when it breaks a rule', () => {

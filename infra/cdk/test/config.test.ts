@@ -45,6 +45,23 @@ describe('the stage configuration', () => {
     });
   });
 
+  it('gives urgent messages at least as many batches as all others together where it counts', () => {
+    const { low, normal, high, urgent } = config({ stage: 'prod' }).dispatchConcurrency;
+    expect(urgent).toBeGreaterThanOrEqual(low + normal + high);
+  });
+
+  it('sends mails from an address, or from one of a domain', () => {
+    expect(config().mailSender).toBeUndefined();
+    expect(config({ mailFrom: 'stays@example.com' }).mailSender).toEqual({
+      identity: 'stays@example.com',
+      from: 'stays@example.com',
+    });
+    expect(config({ mailFrom: 'mail.example.com' }).mailSender).toEqual({
+      identity: 'mail.example.com',
+      from: 'noreply@mail.example.com',
+    });
+  });
+
   it('keeps expiry to one run at a time where nothing else is said', () => {
     expect(config({ stage: 'prod', reservedConcurrency: 'claim-coupon=200' }).reservedConcurrency).toEqual({
       'expire-coupons': 1,
@@ -76,6 +93,30 @@ describe('the stage configuration', () => {
     [
       { corsOrigins: 'www.example.com' },
       `context 'corsOrigins' must be a comma-separated list of origins like https://www.example.com, or *; it is "www.example.com"`,
+    ],
+    [
+      { dispatchConcurrency: 'urgent=1' },
+      `context 'dispatchConcurrency' must be a list like urgent=50,low=5 of low, normal, high, urgent, each from 2 to 1000; it is "urgent=1"`,
+    ],
+    [
+      { mailFrom: 'me' },
+      `context 'mailFrom' must be a domain like mail.example.com, or a mail address; it is "me"`,
+    ],
+    [
+      { stage: 'prod', providerStubs: 'http://127.0.0.1:4600' },
+      `context 'providerStubs' must be left out of every stage but local; it is "http://127.0.0.1:4600"`,
+    ],
+    [
+      { stage: 'local', providerStubs: 'http://example.com' },
+      `context 'providerStubs' must be a URL like http://127.0.0.1:4600; it is "http://example.com"`,
+    ],
+    [
+      { stage: 'local', smtpStub: 'localhost' },
+      `context 'smtpStub' must be an address like 127.0.0.1:1025; it is "localhost"`,
+    ],
+    [
+      { fcmApplicationArn: 'arn' },
+      `context 'fcmApplicationArn' must be the ARN of a platform application of SNS (GCM); it is "arn"`,
     ],
     [{ threatProtection: 'yes' }, `context 'threatProtection' must be one of true, false; it is "yes"`],
     [{ bundles: '' }, `context 'bundles' must be not empty; leave it out for the default; it is ""`],

@@ -82,6 +82,52 @@ describe('the coupon table', () => {
   });
 });
 
+describe('the notification table', () => {
+  const data = synthesize('prod').template('Data');
+
+  it('can be restored to any second, streams its changes, forgets what has expired, and cannot be deleted', () => {
+    const [table, ...others] = Object.entries(data.findResources(TABLE)).filter(([id]) =>
+      id.startsWith('NotificationTable'),
+    );
+    expect(others).toEqual([]);
+    expect(table?.[1]).toMatchObject({
+      DeletionPolicy: 'Retain',
+      Properties: {
+        StreamSpecification: { StreamViewType: 'NEW_AND_OLD_IMAGES' },
+        TimeToLiveSpecification: { AttributeName: 'ttl', Enabled: true },
+        Replicas: [
+          {
+            PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+            DeletionProtectionEnabled: true,
+          },
+        ],
+      },
+    });
+  });
+
+  it.each([
+    ['messages-by-receiver', 'receiver', 'acceptedAt'],
+    ['messages-by-due', 'dueShard', 'dueAt'],
+  ])('finds messages by the index %s, which holds nothing but keys', (IndexName, partition, sort) => {
+    data.hasResourceProperties(TABLE, {
+      AttributeDefinitions: Match.arrayWith([
+        { AttributeName: partition, AttributeType: 'S' },
+        { AttributeName: sort, AttributeType: 'N' },
+      ]),
+      GlobalSecondaryIndexes: Match.arrayWith([
+        Match.objectLike({
+          IndexName,
+          KeySchema: [
+            { AttributeName: partition, KeyType: 'HASH' },
+            { AttributeName: sort, KeyType: 'RANGE' },
+          ],
+          Projection: { ProjectionType: 'KEYS_ONLY' },
+        }),
+      ]),
+    });
+  });
+});
+
 describe('the bucket of jobs', () => {
   const BUCKET = 'AWS::S3::Bucket';
   const data = synthesize('prod', { corsOrigins: 'https://www.example.com' }).template('Data');
@@ -136,9 +182,10 @@ describe('the secret keys', () => {
   const SECRET = 'AWS::SecretsManager::Secret';
 
   it('are made by AWS, 64 letters and digits each', () => {
-    const secrets = Object.values(synthesize('prod').template('Data').findResources(SECRET));
-    expect(secrets).toHaveLength(2);
-    for (const { Properties } of secrets) {
+    const secrets = Object.entries(synthesize('prod').template('Data').findResources(SECRET));
+    const keys = secrets.filter(([id]) => !id.startsWith('ProviderSecrets'));
+    expect(keys).toHaveLength(2);
+    for (const [, { Properties }] of keys) {
       expect(Properties.SecretString).toBeUndefined();
       expect(Properties.GenerateSecretString).toEqual({ PasswordLength: 64, ExcludePunctuation: true });
     }
@@ -148,6 +195,23 @@ describe('the secret keys', () => {
     for (const secret of Object.values(synthesize('prod').template('Data').findResources(SECRET))) {
       expect(secret.DeletionPolicy).toBe('Retain');
     }
+  });
+});
+
+describe('the keys to providers of notifications', () => {
+  const secretOf = (stage: 'local' | 'dev' | 'prod') => {
+    const secrets = Object.entries(
+      synthesize(stage).template('Data').findResources('AWS::SecretsManager::Secret'),
+    );
+    return secrets.find(([id]) => id.startsWith('ProviderSecrets'))?.[1].Properties.SecretString;
+  };
+
+  it.each(['dev', 'prod'] as const)('are none in %s until an operator fills them in', (stage) => {
+    expect(secretOf(stage)).toBe('{}');
+  });
+
+  it('are those of the stand-ins locally', () => {
+    expect(Object.keys(JSON.parse(secretOf('local')))).toContain('aliyun');
   });
 });
 
@@ -175,7 +239,7 @@ describe('the user pool', () => {
     prod.hasResource(POOL, { DeletionPolicy: 'Retain', Properties: { DeletionProtection: 'ACTIVE' } });
   });
 
-  it.each(['admin', 'guest'])('has the group %s', (GroupName) => {
+  it.each(['admin', 'guest', 'service'])('has the group %s', (GroupName) => {
     prod.hasResourceProperties('AWS::Cognito::UserPoolGroup', { GroupName });
   });
 

@@ -6,8 +6,15 @@ import { RustFunction } from '../lib/constructs/rust-function.ts';
 import { takeFrom } from '../lib/constructs/triggers.ts';
 import { WorkQueue } from '../lib/constructs/work-queue.ts';
 import { FUNCTION_NAMES, type FunctionName } from '../lib/functions.ts';
+import { PRIORITIES } from '../lib/priorities.ts';
 import { ROUTES } from '../lib/routes.ts';
-import { logicalIdOf, type Synthesized, synthesize } from './synthesize.ts';
+import {
+  logicalIdOf,
+  STACKS_OF_FUNCTIONS,
+  type StackName,
+  type Synthesized,
+  synthesize,
+} from './synthesize.ts';
 
 const MAPPING = 'AWS::Lambda::EventSourceMapping';
 const SCHEDULE = 'AWS::Scheduler::Schedule';
@@ -16,13 +23,19 @@ interface Statement {
   readonly Effect: string;
   readonly Action: string | string[];
   readonly Resource: unknown;
-  readonly Condition?: Record<string, Record<string, string[]>>;
+  readonly Condition?: Record<string, Record<string, string | string[]>>;
 }
 
-const prod = synthesize('prod');
+/** With all that notifications may use. */
+const prod = synthesize('prod', {
+  mailFrom: 'mail.example.com',
+  apnsApplicationArn: 'arn:aws:sns:eu-west-1:111122223333:app/APNS/flashsale',
+  fcmApplicationArn: 'arn:aws:sns:eu-west-1:111122223333:app/GCM/flashsale',
+});
 const policies = resourcesOf(prod, 'AWS::IAM::Policy');
 const functions = resourcesOf(prod, 'AWS::Lambda::Function');
 
+const READS_TEXTS = { TEMPLATES: ['GetItem'], 'TEMPLATE#*': ['GetItem'] };
 const TAKES_STOCK = { 'TEMPLATE#*': ['BatchGetItem', 'GetItem', 'PutItem', 'UpdateItem'] };
 const READS_AND_WRITES = ['GetItem', 'PutItem', 'UpdateItem'];
 const CHANGES_TEMPLATES = { 'TEMPLATE#*': READS_AND_WRITES };
@@ -36,7 +49,7 @@ const LISTS_TEMPLATES = { 'index templates-by-end TEMPLATES': ['Query'] };
 const LISTS_CAMPAIGNS = { 'index templates-by-end CAMPAIGNS': ['Query'] };
 const LISTS_EXPIRING = { 'index coupons-by-expiry EXPIRY#*': ['Query'] };
 
-/** All that each function may do to the table, by what it reaches. */
+/** All that each function may do to the table of its service, by what it reaches. */
 const ON_THE_TABLE: Record<FunctionName, Record<string, string[]>> = {
   'claim-coupon': { ...ISSUES, ...PASSES_THE_GATE, 'CAMPAIGN#*': ['GetItem'] },
   'claim-coupon-batch': { ...ISSUES, 'REQUEST#*': ['BatchWriteItem', 'PutItem', 'UpdateItem'] },
@@ -87,6 +100,61 @@ const ON_THE_TABLE: Record<FunctionName, Record<string, string[]>> = {
     'TEMPLATE#*': ['BatchGetItem', 'GetItem'],
   },
   'show-coupon-report': { 'REPORT#*': ['Query'], 'TEMPLATE#*': ['GetItem'], 'CAMPAIGN#*': ['GetItem'] },
+  'send-notification': {
+    ...READS_TEXTS,
+    'MESSAGE#*': ['BatchGetItem', 'GetItem', 'PutItem', 'UpdateItem'],
+    'index messages-by-receiver *': ['Query'],
+    'BROADCAST#*': ['GetItem', 'PutItem'],
+    BROADCASTS: ['PutItem', 'Query'],
+  },
+  'queue-notifications': {},
+  'schedule-notifications': {
+    'index messages-by-due DUE#*': ['Query'],
+    'MESSAGE#*': ['GetItem', 'UpdateItem'],
+  },
+  'dispatch-notification': {
+    ...READS_TEXTS,
+    'MESSAGE#*': READS_AND_WRITES,
+    'DIGEST#*': ['PutItem', 'Query'],
+    'GUEST#*': ['GetItem', 'PutItem', 'Query'],
+    'INBOX#*': ['PutItem'],
+    'SUPPRESSED#*': ['GetItem', 'PutItem'],
+    'REFERENCE#*': ['PutItem'],
+    'LIMIT#*': ['UpdateItem'],
+    'TOKEN#*': ['GetItem', 'PutItem'],
+  },
+  'broadcast-notifications': {
+    ...READS_TEXTS,
+    'BROADCAST#*': ['GetItem', 'PutItem'],
+    'MESSAGE#*': ['PutItem'],
+  },
+  'redrive-notifications': { 'MESSAGE#*': ['GetItem', 'UpdateItem'] },
+  'receive-delivery-report': {
+    'REFERENCE#*': ['GetItem'],
+    'MESSAGE#*': ['GetItem', 'UpdateItem'],
+    'GUEST#*': ['Query'],
+    'SUPPRESSED#*': ['PutItem'],
+  },
+  'record-mail-events': {
+    'MESSAGE#*': ['GetItem', 'UpdateItem'],
+    'GUEST#*': ['Query'],
+    'SUPPRESSED#*': ['PutItem'],
+  },
+  'manage-inbox': { 'INBOX#*': ['GetItem', 'Query', 'UpdateItem'] },
+  'manage-notification-preferences': {
+    'GUEST#*': ['GetItem', 'PutItem', 'Query'],
+    'ENDPOINT#*': ['GetItem', 'PutItem'],
+  },
+  'manage-notification-templates': {
+    TEMPLATES: ['GetItem', 'PutItem', 'Query'],
+    'TEMPLATE#*': ['GetItem', 'PutItem'],
+    'MESSAGE#*': ['PutItem'],
+  },
+  'manage-notification-rules': {
+    ...READS_TEXTS,
+    RULES: ['DeleteItem', 'GetItem', 'PutItem', 'Query'],
+  },
+  'notify-on-event': { ...READS_TEXTS, RULES: ['Query'], 'MESSAGE#*': READS_AND_WRITES },
 };
 
 const CONSUMES = [
@@ -96,6 +164,8 @@ const CONSUMES = [
   'GetQueueUrl',
   'ReceiveMessage',
 ];
+const DISPATCH_QUEUES = PRIORITIES.map((priority) => `${capitalized(priority)}NotificationQueue`);
+const QUEUES_MESSAGES = each(DISPATCH_QUEUES, ['SendMessage']);
 const READS_POLICY = { RiskPolicyProfile: ['GetLatestConfiguration', 'StartConfigurationSession'] };
 
 /** All else that each function may do beside logs and traces, by the resource it may do it to. */
@@ -105,7 +175,7 @@ const ELSEWHERE: Partial<Record<FunctionName, Record<string, string[]>>> = {
   'show-claim': { ClaimQueue: ['GetQueueAttributes'] },
   'expire-coupons': { ExpireCouponsDeadLetters: ['SendMessage'] },
   'remind-expiring-coupons': {
-    NotificationQueue: ['SendMessage'],
+    NotificationEventQueue: ['SendMessage'],
     RemindExpiringCouponsDeadLetters: ['SendMessage'],
   },
   'restock-coupons': { RestockCouponsDeadLetters: ['SendMessage'] },
@@ -141,6 +211,46 @@ const ELSEWHERE: Partial<Record<FunctionName, Record<string, string[]>>> = {
     ExchangeKey: ['GetSecretValue'],
     RiskKey: ['GetSecretValue'],
   },
+  'send-notification': { BroadcastQueue: ['SendMessage'] },
+  'queue-notifications': {
+    ...QUEUES_MESSAGES,
+    NotificationTable: ['DescribeStream', 'GetRecords', 'GetShardIterator', 'ListStreams'],
+    QueueNotificationsDeadLetters: ['GetQueueAttributes', 'GetQueueUrl', 'SendMessage'],
+    'SchedulesGroup/*': ['CreateSchedule'],
+    SchedulesRole: ['PassRole'],
+  },
+  'schedule-notifications': { ...QUEUES_MESSAGES, ScheduleNotificationsDeadLetters: ['SendMessage'] },
+  'dispatch-notification': {
+    ...each(DISPATCH_QUEUES, [...CONSUMES, 'SendMessage']),
+    ...each(deadLettersOf(DISPATCH_QUEUES), ['SendMessage']),
+    NotificationChannelsProfile: ['GetLatestConfiguration', 'StartConfigurationSession'],
+    ProviderSecrets: ['GetSecretValue'],
+    MailConfigurationSet: ['SendEmail'],
+    'identity/mail.example.com': ['SendEmail'],
+    '*': ['Publish'],
+  },
+  'broadcast-notifications': {
+    BroadcastQueue: [...CONSUMES, 'SendMessage'],
+    UserPool: ['ListUsers', 'ListUsersInGroup'],
+  },
+  'redrive-notifications': {
+    ...QUEUES_MESSAGES,
+    ...each(deadLettersOf(DISPATCH_QUEUES), [
+      'ChangeMessageVisibility',
+      'DeleteMessage',
+      'GetQueueAttributes',
+      'ReceiveMessage',
+    ]),
+  },
+  'receive-delivery-report': { ProviderSecrets: ['GetSecretValue'] },
+  'record-mail-events': { MailEventQueue: CONSUMES },
+  'manage-notification-preferences': {
+    'app/APNS/flashsale': ['CreatePlatformEndpoint'],
+    'app/GCM/flashsale': ['CreatePlatformEndpoint'],
+    'endpoint/APNS/flashsale/*': ['SetEndpointAttributes'],
+    'endpoint/GCM/flashsale/*': ['SetEndpointAttributes'],
+  },
+  'notify-on-event': { NotificationEventQueue: CONSUMES },
 };
 
 describe('permissions', () => {
@@ -152,18 +262,42 @@ describe('permissions', () => {
     expect(otherPermissions(name)).toEqual(ELSEWHERE[name] ?? {});
   });
 
-  it('no function may scan or delete items', () => {
-    expect(JSON.stringify(statements())).not.toMatch(/Scan|DeleteItem|PartiQL/);
+  it('no function may scan, nor delete items but for the rules that an operator takes back', () => {
+    expect(JSON.stringify(statements())).not.toMatch(/Scan|PartiQL/);
+    const deleting = FUNCTION_NAMES.filter((name) => JSON.stringify(statements(name)).includes('DeleteItem'));
+    expect(deleting).toEqual(['manage-notification-rules']);
   });
 
-  it('no function has a wildcard action, nor a wildcard resource but for traces', () => {
+  it('no function has a wildcard action, nor a wildcard resource but for traces and phone numbers', () => {
     for (const { Action, Resource } of statements()) {
       const actions = [Action].flat();
       expect(actions.join()).not.toContain('*');
       if (JSON.stringify(Resource).includes('"*"')) {
-        expect(actions.every((action) => action.startsWith('xray:Put'))).toBe(true);
+        expect(actions.every((action) => /^(xray:Put|sns:Publish$)/.test(action))).toBe(true);
       }
     }
+  });
+
+  it('who may publish to any phone number may publish to none of our topics', () => {
+    const publishing = FUNCTION_NAMES.filter((name) =>
+      JSON.stringify(statements(name)).includes('sns:Publish'),
+    );
+    expect(publishing).toEqual(['dispatch-notification']);
+    const denied = statements('dispatch-notification').filter(({ Effect }) => Effect === 'Deny');
+    expect(denied.map(({ Action }) => Action)).toEqual(['sns:Publish']);
+    expect(JSON.stringify(denied)).toContain(':Flashsale-prod-*');
+  });
+
+  it('who makes schedules may hand over the one role that invokes the one function, to Scheduler alone', () => {
+    const [passing, ...others] = statements().filter(({ Action }) => Action === 'iam:PassRole');
+    expect(others).toEqual([]);
+    expect(passing?.Condition).toEqual({
+      StringEquals: { 'iam:PassedToService': 'scheduler.amazonaws.com' },
+    });
+    const policy = only(policies.filter(({ id }) => id.startsWith('SchedulesRoleDefaultPolicy')));
+    const statement = only(policy.Properties.PolicyDocument.Statement as Statement[]);
+    expect(statement.Action).toBe('lambda:InvokeFunction');
+    expect(JSON.stringify(statement.Resource)).toMatch(/"ScheduleNotifications[0-9A-F]{8}"/);
   });
 
   it('no function has a managed policy', () => {
@@ -173,16 +307,32 @@ describe('permissions', () => {
   });
 });
 
-/** Beside COUPON_TABLE, which every function has. */
+const URLS_OF_QUEUES = PRIORITIES.map((priority) => `${priority.toUpperCase()}_QUEUE_URL`);
+const URLS_OF_DEAD_LETTERS = PRIORITIES.map((priority) => `${priority.toUpperCase()}_DEAD_LETTERS_URL`);
+
+/** Beside the table of its service, which every function has that reads or writes it. */
 const ENVIRONMENT: Partial<Record<FunctionName, string[]>> = {
   'claim-coupon': ['RISK_KEY_SECRET', 'RISK_POLICY'],
   'show-claim': ['CLAIM_QUEUE_URL'],
-  'remind-expiring-coupons': ['NOTIFICATION_QUEUE_URL'],
+  'remind-expiring-coupons': ['NOTIFICATION_EVENT_QUEUE_URL'],
   'manage-grants': ['GRANT_QUEUE_URL', 'JOB_BUCKET'],
   'grant-coupons': ['GRANT_QUEUE_URL', 'JOB_BUCKET', 'USER_POOL_ID'],
   'manage-exchange-codes': ['CODE_QUEUE_URL', 'JOB_BUCKET'],
   'export-exchange-codes': ['EXCHANGE_KEY_SECRET', 'JOB_BUCKET'],
   'exchange-coupon': ['EXCHANGE_KEY_SECRET', 'RISK_KEY_SECRET', 'RISK_POLICY'],
+  'send-notification': ['BROADCAST_QUEUE_URL'],
+  'queue-notifications': [...URLS_OF_QUEUES, 'SCHEDULE_GROUP', 'SCHEDULE_ROLE_ARN', 'SCHEDULE_TARGET_ARN'],
+  'schedule-notifications': URLS_OF_QUEUES,
+  'dispatch-notification': [
+    ...URLS_OF_QUEUES,
+    ...URLS_OF_DEAD_LETTERS,
+    'NOTIFICATION_CHANNELS',
+    'PROVIDER_SECRETS',
+  ],
+  'broadcast-notifications': ['BROADCAST_QUEUE_URL', 'USER_POOL_ID'],
+  'redrive-notifications': [...URLS_OF_QUEUES, ...URLS_OF_DEAD_LETTERS],
+  'receive-delivery-report': ['PROVIDER_SECRETS'],
+  'manage-notification-preferences': ['APNS_APPLICATION_ARN', 'FCM_APPLICATION_ARN'],
 };
 
 describe('a function', () => {
@@ -198,10 +348,9 @@ describe('a function', () => {
     }
   });
 
-  it('learns its table, stage and metrics from its environment', () => {
+  it('learns its stage and metrics from its environment', () => {
     for (const { Properties } of functions) {
       expect(Properties.Environment.Variables).toMatchObject({
-        COUPON_TABLE: expect.anything(),
         STAGE: 'prod',
         RUST_LOG: 'info',
         METRICS_NAMESPACE: 'Flashsale',
@@ -210,8 +359,10 @@ describe('a function', () => {
   });
 
   it.each(FUNCTION_NAMES)('%s learns what else it needs, and no more', (name) => {
-    const common = ['COUPON_TABLE', 'METRICS_NAMESPACE', 'RUST_LOG', 'STAGE'];
-    const { Properties } = only(functions.filter(({ id }) => isOf(id, name)));
+    const { stack, Properties } = only(functions.filter(({ id }) => isOf(id, name)));
+    const table = stack === 'Notification' ? 'NOTIFICATION_TABLE' : 'COUPON_TABLE';
+    const tables = Object.keys(ON_THE_TABLE[name]).length > 0 ? [table] : [];
+    const common = [...tables, 'METRICS_NAMESPACE', 'RUST_LOG', 'STAGE'];
     expect(Object.keys(Properties.Environment.Variables).sort()).toEqual(
       [...common, ...(ENVIRONMENT[name] ?? [])].sort(),
     );
@@ -280,11 +431,48 @@ describe('triggers', () => {
     expect(ofQueue('RewardQueue')).toMatchObject({ BatchSize: 10 });
     expect(ofQueue('GrantQueue')).toMatchObject({ BatchSize: 1 });
     expect(ofQueue('CodeQueue')).toMatchObject({ BatchSize: 1 });
+    expect(ofQueue('NotificationEventQueue')).toMatchObject({ BatchSize: 10 });
+    expect(ofQueue('BroadcastQueue')).toMatchObject({ BatchSize: 1 });
+    expect(ofQueue('MailEventQueue')).toMatchObject({ BatchSize: 10 });
+  });
+
+  it.each([
+    ['urgent', 50],
+    ['high', 20],
+    ['normal', 20],
+    ['low', 5],
+  ] as const)(
+    'take %s messages by tens, without waiting for more, up to %i times at once',
+    (priority, most) => {
+      const mapping = ofQueue(`${capitalized(priority)}NotificationQueue`);
+      expect(JSON.stringify(mapping.FunctionName)).toContain('DispatchNotification');
+      expect(mapping.BatchSize).toBe(10);
+      expect(mapping.MaximumBatchingWindowInSeconds).toBeUndefined();
+      expect(mapping.ScalingConfig).toEqual({ MaximumConcurrency: most });
+    },
+  );
+
+  it('let the context say how many batches of each priority are under way', () => {
+    const context = { dispatchConcurrency: 'urgent=77,low=3' };
+    const found = resourcesOf(synthesize('prod', context), MAPPING).map(({ Properties }) => [
+      /(\w+)NotificationQueue/.exec(JSON.stringify(Properties.EventSourceArn))?.[1],
+      Properties.ScalingConfig?.MaximumConcurrency,
+    ]);
+    expect(JSON.stringify(found)).toMatch(/Urgent",77/);
+    expect(JSON.stringify(found)).toMatch(/Low",3/);
+    expect(JSON.stringify(found)).toMatch(/High",20/);
   });
 
   it('bound what a backlog may take from the account’s concurrency', () => {
     expect(ofQueue('ClaimQueue').ScalingConfig).toEqual({ MaximumConcurrency: 100 });
-    for (const queue of ['RewardQueue', 'GrantQueue', 'CodeQueue']) {
+    for (const queue of [
+      'RewardQueue',
+      'GrantQueue',
+      'CodeQueue',
+      'NotificationEventQueue',
+      'BroadcastQueue',
+      'MailEventQueue',
+    ]) {
       expect(ofQueue(queue).ScalingConfig.MaximumConcurrency).toBeLessThanOrEqual(10);
     }
     const context = { queuedClaimConcurrency: '7' };
@@ -293,26 +481,38 @@ describe('triggers', () => {
     );
   });
 
-  it('hand on the changes of coupons alone, and do not let one bad record hold up a shard', () => {
-    const stream = only(mappings.filter((it) => it.StartingPosition !== undefined));
-    expect(stream).toMatchObject({
-      FilterCriteria: {
-        Filters: [{ Pattern: '{"dynamodb":{"Keys":{"sk":{"S":[{"prefix":"COUPON#"}]}}}}' }],
-      },
-      BatchSize: 1000,
-      BisectBatchOnFunctionError: true,
-      MaximumRetryAttempts: 10,
-      MaximumRecordAgeInSeconds: 86_400,
-      ParallelizationFactor: 10,
-      DestinationConfig: { OnFailure: { Destination: expect.anything() } },
-      StartingPosition: 'TRIM_HORIZON',
-    });
+  it.each([
+    ['CouponTable', 1000, '{"dynamodb":{"Keys":{"sk":{"S":[{"prefix":"COUPON#"}]}}}}'],
+    [
+      'NotificationTable',
+      100,
+      '{"eventName":["INSERT"],"dynamodb":{"Keys":{"pk":{"S":[{"prefix":"MESSAGE#"}]}}}}',
+    ],
+  ])(
+    'hand on of %s what matters alone, and do not let one bad record hold up a shard',
+    (table, size, pattern) => {
+      expect(ofQueue(table)).toMatchObject({
+        FilterCriteria: { Filters: [{ Pattern: pattern }] },
+        BatchSize: size,
+        BisectBatchOnFunctionError: true,
+        MaximumRetryAttempts: 10,
+        MaximumRecordAgeInSeconds: 86_400,
+        ParallelizationFactor: 10,
+        DestinationConfig: { OnFailure: { Destination: expect.anything() } },
+        StartingPosition: 'TRIM_HORIZON',
+      });
+    },
+  );
+
+  it('hand on a message that was accepted at once: somebody may wait for a code', () => {
+    expect(ofQueue('NotificationTable').MaximumBatchingWindowInSeconds).toBe(0);
   });
 
   it.each([
     ['ExpireCoupons', 'rate(5 minutes)'],
     ['RemindExpiringCoupons', 'rate(10 minutes)'],
     ['RestockCoupons', 'rate(1 minute)'],
+    ['ScheduleNotifications', 'rate(1 minute)'],
   ])('run %s at a %s, and keep what failed', (id, expression) => {
     const schedule = only(schedules.filter(({ Target }) => Target.Arn['Fn::GetAtt'][0].startsWith(id)));
     expect(schedule.ScheduleExpression).toBe(expression);
@@ -322,15 +522,22 @@ describe('triggers', () => {
     expect(Properties.DeadLetterConfig.TargetArn).toEqual(deadLetters);
   });
 
-  it('do not repeat a run that failed: the next one comes anyway', () => {
+  it('do not repeat a run that failed, for the next one comes anyway, but do where it may be a single message', () => {
     const configs = resourcesOf(prod, 'AWS::Lambda::EventInvokeConfig');
     expect(configs).toHaveLength(schedules.length);
-    for (const { Properties } of configs) expect(Properties.MaximumRetryAttempts).toBe(0);
+    for (const { id, Properties } of configs) {
+      const isSingle = id.startsWith('ScheduleNotifications');
+      expect(Properties.MaximumRetryAttempts).toBe(isSingle ? 2 : 0);
+    }
   });
 
   it('refuse a function whose time-out its queue does not reckon with', () => {
     const stack = new Stack(new App(), 'Test');
-    const queue = new WorkQueue(stack, 'Queue', { title: 'queue', handlerTimeout: Duration.seconds(2) });
+    const queue = new WorkQueue(stack, 'Queue', {
+      title: 'queue',
+      handlerTimeout: Duration.seconds(2),
+      staleAfter: Duration.minutes(1),
+    });
     expect(() => takeFrom(queue, functionIn(stack), { batchSize: 1, maxConcurrency: 2 })).toThrow('time-out');
   });
 });
@@ -349,16 +556,34 @@ function functionIn(stack: Stack, props: { environment?: Record<string, string> 
 }
 
 interface Found {
+  readonly stack: StackName;
   readonly id: string;
   // biome-ignore lint/suspicious/noExplicitAny: its shape depends on the type of the resource.
   readonly Properties: any;
 }
 
-/** Of both stacks of functions. */
+/** Of all stacks of functions. */
 function resourcesOf({ template }: Synthesized, type: string): Found[] {
-  return (['Coupon', 'Marketing'] as const).flatMap((stack) =>
-    Object.entries(template(stack).findResources(type)).map(([id, { Properties }]) => ({ id, Properties })),
+  return STACKS_OF_FUNCTIONS.flatMap((stack) =>
+    Object.entries(template(stack).findResources(type)).map(([id, { Properties }]) => ({
+      stack,
+      id,
+      Properties,
+    })),
   );
+}
+
+function capitalized(word: string): string {
+  return `${word.charAt(0).toUpperCase()}${word.slice(1)}`;
+}
+
+/** The same for each. */
+function each(names: readonly string[], actions: readonly string[]): Record<string, string[]> {
+  return Object.fromEntries(names.map((name) => [name, [...actions].sort()]));
+}
+
+function deadLettersOf(queues: readonly string[]): string[] {
+  return queues.map((queue) => `${queue}DeadLetters`);
 }
 
 /** Whether a logical id, which ends in a hash, is that of a function or of something named after it. */
@@ -393,31 +618,34 @@ function tablePermissions(name: FunctionName): Record<string, string[]> {
     if (!Condition?.['ForAllValues:StringLike']) continue;
     expect(Effect).toBe('Allow');
     const index = /\/index\/([\w-]+)"/.exec(JSON.stringify(Resource))?.[1];
-    const keys = Condition['ForAllValues:StringLike']?.['dynamodb:LeadingKeys']?.join();
+    const keys = [Condition['ForAllValues:StringLike']?.['dynamodb:LeadingKeys']].flat().join();
     permissions[index ? `index ${index} ${keys}` : `${keys}`] = actionsIn(Action);
   }
   return permissions;
 }
 
-/** All other actions, by the resource; each action on items must have a condition. */
+/** All other actions, by the resource; each action on items must have a condition. What is denied has a test of its own. */
 function otherPermissions(name: FunctionName): Record<string, string[]> {
   const permissions: Record<string, string[]> = {};
-  for (const { Action, Resource, Condition } of statements(name)) {
-    if (Condition?.['ForAllValues:StringLike'] || /^(xray|logs):/.test([Action].flat()[0] ?? '')) continue;
+  for (const { Effect, Action, Resource, Condition } of statements(name)) {
+    const actions = [Action].flat().filter((action) => !/^(xray|logs):/.test(action));
+    if (Effect === 'Deny' || Condition?.['ForAllValues:StringLike'] || actions.length === 0) continue;
     for (const resource of [Resource].flat()) {
       const reach = reachOf(JSON.stringify(resource));
-      permissions[reach] = [...(permissions[reach] ?? []), ...actionsIn(Action)].sort();
+      permissions[reach] = [...(permissions[reach] ?? []), ...actionsIn(actions)].sort();
     }
   }
   return permissions;
 }
 
-/** `JobBucket/codes/*` of the ARN of these files, whether it is of the same stack or imported. */
+/** `JobBucket/codes/*` of the ARN of these files, whether it is of the same stack or imported; its end, if it has no id. */
 function reachOf(resource: string): string {
   const ids = [
     ...resource.matchAll(/(?:"|GetAtt|Ref)([A-Z][A-Za-z]+?)(?:ConfigurationProfile)?[0-9A-F]{8}/g),
   ];
-  return `${ids.at(-1)?.[1]}${/\/\w+\/\*/.exec(resource)?.[0] ?? ''}`;
+  const named = /(?::|^")((?:app|endpoint|identity)\/[^"]+|\*)"/.exec(resource)?.[1];
+  const id = ids.at(-1)?.[1];
+  return id === undefined ? `${named}` : `${id}${/(\/\w+)?\/\*/.exec(resource)?.[0] ?? ''}`;
 }
 
 function actionsIn(action: string | string[]): string[] {

@@ -30,6 +30,13 @@ describe('the assembly', () => {
         'Flashsale-local-Identity',
         'Flashsale-local-Marketing',
         'Flashsale-local-Messaging',
+        'Flashsale-local-Notification',
+      ],
+      'Flashsale-local-Notification': [
+        'Flashsale-local-Config',
+        'Flashsale-local-Data',
+        'Flashsale-local-Identity',
+        'Flashsale-local-Messaging',
       ],
     });
   });

@@ -6,9 +6,10 @@ import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { describe, expect, it } from 'vitest';
 import { readConfig } from '../lib/config.ts';
 import { Alarms } from '../lib/constructs/alarms.ts';
+import { FIRST_PROVIDERS } from '../lib/constructs/notification-channels-document.ts';
 import { RustFunction } from '../lib/constructs/rust-function.ts';
 import { FUNCTION_NAMES } from '../lib/functions.ts';
-import { logicalIdOf, synthesize } from './synthesize.ts';
+import { logicalIdOf, STACKS_OF_FUNCTIONS, synthesize } from './synthesize.ts';
 
 const ALARM = 'AWS::CloudWatch::Alarm';
 const prod = synthesize('prod').template('Observability');
@@ -38,7 +39,7 @@ describe('alarms', () => {
       .sort();
 
   it('watch every queue where something ends that failed for good', () => {
-    const deadLetters = (['Messaging', 'Coupon', 'Marketing'] as const).flatMap((stack) =>
+    const deadLetters = (['Messaging', ...STACKS_OF_FUNCTIONS] as const).flatMap((stack) =>
       Object.keys(synthesize('prod').template(stack).findResources('AWS::SQS::Queue'))
         .map((id) => id.slice(0, -8))
         .filter((id) => id.endsWith('DeadLetters')),
@@ -47,21 +48,70 @@ describe('alarms', () => {
   });
 
   it('watch how long work waits in each queue that is worked on', () => {
-    expect(queueAlarms('ApproximateAgeOfOldestMessage')).toEqual([
-      'ClaimQueue',
-      'CodeQueue',
-      'GrantQueue',
-      'RewardQueue',
+    const queues = Object.keys(synthesize('prod').template('Messaging').findResources('AWS::SQS::Queue'))
+      .map((id) => id.slice(0, -8))
+      .filter((id) => !id.endsWith('DeadLetters'));
+    expect(queueAlarms('ApproximateAgeOfOldestMessage')).toEqual(queues.sort());
+  });
+
+  it.each([
+    ['Urgent', 30],
+    ['High', 60],
+    ['Normal', 300],
+    ['Low', 7200],
+  ])('fire when messages of priority %s wait for %i s', (priority, seconds) => {
+    const alarm = alarms.find(
+      ({ MetricName, Dimensions }) =>
+        MetricName === 'ApproximateAgeOfOldestMessage' &&
+        JSON.stringify(Dimensions).includes(`${priority}NotificationQueue`),
+    );
+    expect(alarm?.Threshold).toBe(seconds);
+  });
+
+  it('watch whether the changes of coupons, and accepted messages, are kept up with', () => {
+    prod.hasResourceProperties(ALARM, { MetricName: 'IteratorAge', Threshold: 300_000 });
+    prod.hasResourceProperties(ALARM, { MetricName: 'IteratorAge', Threshold: 30_000 });
+  });
+
+  it('watch whether scheduled messages are a minute late', () => {
+    prod.hasResourceProperties(ALARM, {
+      Namespace: 'Flashsale',
+      MetricName: 'NotificationsLateMs',
+      Statistic: 'Maximum',
+      Threshold: 60_000,
+      Dimensions: [{ Name: 'service', Value: 'schedule-notifications' }],
+    });
+  });
+
+  it.each(FIRST_PROVIDERS)('watch how often %s fails, and whether it is left alone', (provider) => {
+    const dimensions = [
+      { Name: 'provider', Value: provider },
+      { Name: 'service', Value: 'dispatch-notification' },
+    ];
+    prod.hasResourceProperties(ALARM, { MetricName: 'ProviderLeftAlone', Dimensions: dimensions });
+    const failures = alarms.find(({ Metrics }) => {
+      const text = JSON.stringify(Metrics ?? []);
+      return text.includes('ProviderCalls') && text.includes(`"Value":"${provider}"`);
+    });
+    expect(failures?.Threshold).toBe(0.2);
+    const outcomes = [...JSON.stringify(failures).matchAll(/"Name":"outcome","Value":"(\w+)"/g)];
+    expect(outcomes.map(([, outcome]) => outcome).sort()).toEqual([
+      'accepted',
+      'fail_over',
+      'give_up',
+      'retry',
+      'suppress',
+      'unknown',
     ]);
   });
 
-  it('watch whether the changes of coupons are kept up with', () => {
-    prod.hasResourceProperties(ALARM, { MetricName: 'IteratorAge', Threshold: 300_000 });
-  });
-
-  it('watch throttles and failures of the table', () => {
-    prod.hasResourceProperties(ALARM, { MetricName: 'ReadThrottleEvents' });
-    prod.hasResourceProperties(ALARM, { MetricName: 'WriteThrottleEvents' });
+  it.each(['CouponTable', 'NotificationTable'])('watch throttles and failures of the %s', (table) => {
+    for (const metric of ['ReadThrottleEvents', 'WriteThrottleEvents']) {
+      const watched = alarms.filter(({ MetricName }) => MetricName === metric);
+      expect(JSON.stringify(watched.map(({ Dimensions }) => Dimensions))).toContain(`Ref${table}`);
+    }
+    const failures = alarms.filter(({ Metrics }) => JSON.stringify(Metrics ?? '').includes('SystemErrors'));
+    expect(JSON.stringify(failures)).toContain(`Ref${table}`);
     prod.hasResourceProperties(ALARM, {
       Metrics: Match.arrayWith([
         Match.objectLike({
@@ -111,7 +161,7 @@ describe('alarms', () => {
   });
 });
 
-describe('the dashboard', () => {
+describe('the dashboards', () => {
   it.each([
     'ClaimsIssued',
     'ClaimsReplayed',
@@ -130,9 +180,18 @@ describe('the dashboard', () => {
     'ApproximateAgeOfOldestMessage',
     'NumberOfMessagesDeleted',
     'IteratorAge',
-  ])('shows %s', (metric) => {
-    const [dashboard] = Object.values(prod.findResources('AWS::CloudWatch::Dashboard'));
-    expect(JSON.stringify(dashboard?.Properties.DashboardBody)).toContain(metric);
+    'NotificationsAccepted',
+    'NotificationsQueued',
+    'DeliveryReports',
+    'NotificationsDispatched',
+    'ProviderCalls',
+    'ProviderMs',
+    'ProviderLeftAlone',
+    'NotificationsLateMs',
+  ])('show %s', (metric) => {
+    const dashboards = Object.values(prod.findResources('AWS::CloudWatch::Dashboard'));
+    expect(dashboards).toHaveLength(2);
+    expect(JSON.stringify(dashboards.map(({ Properties }) => Properties.DashboardBody))).toContain(metric);
   });
 });
 

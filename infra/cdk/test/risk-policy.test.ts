@@ -35,7 +35,9 @@ describe('the risk policy', () => {
       DeploymentDurationInMinutes: 10,
       FinalBakeTimeInMinutes: 10,
     });
-    const alarms = Object.entries(prod.findResources('AWS::CloudWatch::Alarm'));
+    const alarms = Object.entries(prod.findResources('AWS::CloudWatch::Alarm')).filter(([id]) =>
+      id.startsWith('RiskPolicy'),
+    );
     prod.hasResourceProperties('AWS::AppConfig::Environment', {
       Monitors: alarms.map(([id]) => ({
         AlarmArn: { 'Fn::GetAtt': [id, 'Arn'] },

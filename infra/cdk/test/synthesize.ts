@@ -15,10 +15,13 @@ export const STACK_NAMES = [
   'Config',
   'Coupon',
   'Marketing',
+  'Notification',
   'Api',
   'Observability',
 ] as const;
 export type StackName = (typeof STACK_NAMES)[number];
+
+export const STACKS_OF_FUNCTIONS = ['Coupon', 'Marketing', 'Notification'] as const satisfies StackName[];
 
 export interface Violation {
   readonly ruleName: string;

@@ -19,7 +19,8 @@
 //! another `detail-type`. `events/contracts/` has a sample of each, as it has been sent since its first day: a test
 //! reads them all.
 //!
-//! Times are UTC instants in RFC 3339; money is an integer number of fen; nothing here names a guest but by id.
+//! Times are UTC instants in RFC 3339; money is an integer number of fen; nothing that we send names a guest but
+//! by id.
 
 mod bus;
 mod code_export;

@@ -23,6 +23,9 @@ use serde::{Serialize, de::DeserializeOwned};
 /// The name of the table that [`EmbeddedDynamoDb::with_coupon_table`] makes.
 pub const COUPON_TABLE: &str = "coupons";
 
+/// The name of the table that [`EmbeddedDynamoDb::with_notification_table`] makes.
+pub const NOTIFICATION_TABLE: &str = "notifications";
+
 /// A `DynamoDB` in this process and in memory, with nothing in it; each value is one of its own.
 ///
 /// It is reached through the real SDK client, whose requests are answered without a socket: what is sent is what
@@ -46,6 +49,13 @@ impl EmbeddedDynamoDb {
         let db = Self::start();
         create_coupon_table(&db.client(), COUPON_TABLE).await;
         (db, COUPON_TABLE.to_owned())
+    }
+
+    /// One with the notification table, and its name.
+    pub async fn with_notification_table() -> (Self, String) {
+        let db = Self::start();
+        create_notification_table(&db.client(), NOTIFICATION_TABLE).await;
+        (db, NOTIFICATION_TABLE.to_owned())
     }
 
     /// A client of it. Nothing is tried twice: what fails in a test has failed.
@@ -78,41 +88,62 @@ impl fmt::Debug for EmbeddedDynamoDb {
 
 /// As `infra/cdk` makes it, but without a stream, which costs time here.
 async fn create_coupon_table(client: &Client, name: &str) {
+    let texts = ["pk", "sk", "listPk", "listSk", "expiryShard"];
+    let indexes = [
+        index("templates-by-end", "listPk", "listSk", ProjectionType::All),
+        index("coupons-by-expiry", "expiryShard", "expiresAt", ProjectionType::KeysOnly),
+    ];
+    create_table(client, name, &texts, &["expiresAt"], indexes).await;
+}
+
+/// As `infra/cdk` makes it, but without a stream.
+async fn create_notification_table(client: &Client, name: &str) {
+    let texts = ["pk", "sk", "receiver", "dueShard"];
+    let indexes = [
+        index("messages-by-receiver", "receiver", "acceptedAt", ProjectionType::KeysOnly),
+        index("messages-by-due", "dueShard", "dueAt", ProjectionType::KeysOnly),
+    ];
+    create_table(client, name, &texts, &["acceptedAt", "dueAt"], indexes).await;
+}
+
+fn key(attribute: &str, key_type: KeyType) -> KeySchemaElement {
+    KeySchemaElement::builder().attribute_name(attribute).key_type(key_type).build().expect("complete")
+}
+
+fn index(name: &str, partition: &str, sort: &str, projection: ProjectionType) -> GlobalSecondaryIndex {
+    GlobalSecondaryIndex::builder()
+        .index_name(name)
+        .key_schema(key(partition, KeyType::Hash))
+        .key_schema(key(sort, KeyType::Range))
+        .projection(Projection::builder().projection_type(projection).build())
+        .build()
+        .expect("complete")
+}
+
+/// A table by `pk` and `sk` with these indexes, whose keys are texts and numbers, and a time to live.
+async fn create_table(
+    client: &Client,
+    name: &str,
+    texts: &[&str],
+    numbers: &[&str],
+    indexes: [GlobalSecondaryIndex; 2],
+) {
     let attribute = |name: &str, of_type: ScalarAttributeType| {
         AttributeDefinition::builder().attribute_name(name).attribute_type(of_type).build().expect("complete")
     };
-    let texts = ["pk", "sk", "listPk", "listSk", "expiryShard"];
-    let mut attributes = texts.map(|name| attribute(name, ScalarAttributeType::S)).to_vec();
-    attributes.push(attribute("expiresAt", ScalarAttributeType::N));
-    let key = |attribute: &str, key_type: KeyType| {
-        KeySchemaElement::builder().attribute_name(attribute).key_type(key_type).build().expect("complete")
-    };
-    let templates_by_end = GlobalSecondaryIndex::builder()
-        .index_name("templates-by-end")
-        .key_schema(key("listPk", KeyType::Hash))
-        .key_schema(key("listSk", KeyType::Range))
-        .projection(Projection::builder().projection_type(ProjectionType::All).build())
-        .build()
-        .expect("complete");
-    let coupons_by_expiry = GlobalSecondaryIndex::builder()
-        .index_name("coupons-by-expiry")
-        .key_schema(key("expiryShard", KeyType::Hash))
-        .key_schema(key("expiresAt", KeyType::Range))
-        .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build())
-        .build()
-        .expect("complete");
+    let texts = texts.iter().map(|name| attribute(name, ScalarAttributeType::S));
+    let attributes = texts.chain(numbers.iter().map(|name| attribute(name, ScalarAttributeType::N)));
     client
         .create_table()
         .table_name(name)
         .billing_mode(BillingMode::PayPerRequest)
-        .set_attribute_definitions(Some(attributes))
+        .set_attribute_definitions(Some(attributes.collect()))
         .key_schema(key("pk", KeyType::Hash))
         .key_schema(key("sk", KeyType::Range))
-        .global_secondary_indexes(templates_by_end)
-        .global_secondary_indexes(coupons_by_expiry)
+        .set_global_secondary_indexes(Some(indexes.into()))
         .send()
         .await
-        .expect("the coupon table");
+        .expect("the table");
     let ttl = TimeToLiveSpecification::builder().attribute_name("ttl").enabled(true).build();
     client
         .update_time_to_live()

@@ -168,6 +168,28 @@ pub async fn send(request: RequestBuilder) -> Answer {
     Answer { status, headers, body }
 }
 
+/// A request to the local AWS itself, by the name that its services know it by.
+pub async fn aws(stack: &Stack, target: &str, body: &Value) -> Value {
+    let url = stack.endpoints().aws_endpoint.as_deref().unwrap();
+    let request = Client::builder().no_proxy().build().unwrap().post(url);
+    let request = request.header("X-Amz-Target", target).header("Content-Type", "application/x-amz-json-1.1");
+    let answer = send(request.body(body.to_string())).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.body
+}
+
+/// Starts a function as its schedule does.
+pub async fn tick(stack: &Stack, function: &str) {
+    let url = format!("{}/2015-03-31/functions", stack.endpoints().aws_endpoint.as_deref().unwrap());
+    let http = Client::builder().no_proxy().build().unwrap();
+    let functions = send(http.get(format!("{url}/"))).await;
+    let names = functions.body.get("Functions").and_then(Value::as_array).unwrap().iter();
+    let name =
+        names.filter_map(|it| it.get("FunctionName")?.as_str()).find(|name| name.contains(function)).unwrap();
+    let done = send(http.post(format!("{url}/{name}/invocations")).body("{}")).await;
+    assert_eq!((done.status, done.header("x-amz-function-error")), (200, None), "{done:?}");
+}
+
 /// A condition that must come true; each look takes a request, so that nothing sleeps. The deadline is for an app that
 /// is broken, not for a machine that is busy.
 pub async fn until(mut holds: impl AsyncFnMut() -> bool) {

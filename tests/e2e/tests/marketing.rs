@@ -1,7 +1,7 @@
 //! What coupons go through after a sale, and the other ways to get one, over HTTP and the real queues, stream and bus.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
-use e2e::{Answer, Person, send, until};
+use e2e::{Answer, Person, aws, send, tick, until};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use xtask::Stack;
@@ -20,28 +20,6 @@ fn draft() -> Value {
 
 async fn post(person: &Person, path: &str, body: &Value) -> Answer {
     send(person.request(Method::POST, path).json(body)).await
-}
-
-/// A request to the local AWS itself, by the name that its services know it by.
-async fn aws(stack: &Stack, target: &str, body: &Value) -> Value {
-    let url = stack.endpoints().aws_endpoint.as_deref().unwrap();
-    let request = Client::builder().no_proxy().build().unwrap().post(url);
-    let request = request.header("X-Amz-Target", target).header("Content-Type", "application/x-amz-json-1.1");
-    let answer = send(request.body(body.to_string())).await;
-    assert_eq!(answer.status, 200, "{answer:?}");
-    answer.body
-}
-
-/// Starts a function as its schedule does.
-async fn tick(stack: &Stack, function: &str) {
-    let url = format!("{}/2015-03-31/functions", stack.endpoints().aws_endpoint.as_deref().unwrap());
-    let http = Client::builder().no_proxy().build().unwrap();
-    let functions = send(http.get(format!("{url}/"))).await;
-    let names = functions.body["Functions"].as_array().unwrap().iter();
-    let name =
-        names.filter_map(|it| it["FunctionName"].as_str()).find(|name| name.contains(function)).unwrap();
-    let done = send(http.post(format!("{url}/{name}/invocations")).body("{}")).await;
-    assert_eq!((done.status, done.header("x-amz-function-error")), (200, None), "{done:?}");
 }
 
 /// What a report counts of a template.

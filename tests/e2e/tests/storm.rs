@@ -2,6 +2,7 @@
 //! and nobody who was told to try again has come away empty while something was left.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
+use e2e::{Person, send, until};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use xtask::{Stack, sale};
@@ -69,6 +70,49 @@ fn a_sale_survives_every_storm() {
         }
         let queued = sale::Options { mode: sale::Mode::Queued, ..SALE };
         survives(stack, "through the queue", &drizzle(), &queued).await;
+    });
+}
+
+#[test]
+fn replies_that_are_cut_put_nothing_into_an_inbox_twice() {
+    e2e::deployed("storm", true, async |stack| {
+        let operator = Person::operator(stack.endpoints()).await;
+        let mut guests = Vec::new();
+        for n in 0..10 {
+            guests.push(Person::guest(stack.endpoints(), &format!("storm-inbox-{n}")).await);
+        }
+        let proxy = Proxy(stack.fault_proxy().unwrap().to_owned());
+        let answer_lost = on(&["PutItem", "UpdateItem"], 0.4, &json!({"response": {"abort_frac": 0.0}}));
+        proxy.send(Method::DELETE, FIRED, None).await;
+        proxy.send(Method::POST, FAULTS, Some(&Value::Array(answer_lost))).await;
+        let request = json!({
+            "type": "internal", "priority": "urgent", "template": "coupon_expiring", "idempotencyKey": "storm",
+            "to": guests.iter().map(Person::subject).collect::<Vec<_>>(),
+            "params": {"couponName": "满100减20", "days": 3, "expireTime": "2026-12-10T16:00:00Z"},
+        });
+        let accept = async || {
+            let answer = send(operator.request(Method::POST, "/v1/notifications").json(&request)).await;
+            assert!(matches!(answer.status, 202 | 503), "{answer:?}");
+            answer.status == 202
+        };
+        until(accept).await;
+        let entries = async |guest: &Person| {
+            let inbox = guest.get("/v1/me/inbox").await;
+            inbox.body["items"].as_array().unwrap().len()
+        };
+        for guest in &guests {
+            until(async || entries(guest).await > 0).await;
+        }
+        // Whoever did not hear the answer asks again.
+        for _ in 0..3 {
+            until(accept).await;
+        }
+        proxy.send(Method::POST, FAULTS, Some(&json!([]))).await;
+        let fired = proxy.send(Method::GET, FIRED, None).await;
+        assert!(!fired.as_array().unwrap().is_empty(), "no fault struck");
+        for guest in &guests {
+            assert_eq!(entries(guest).await, 1);
+        }
     });
 }
 

@@ -1,7 +1,7 @@
 //! `load claim`: the handler in this process, on an embedded DynamoDB, beside the raw transaction on the same one.
 
 mod arrivals;
-mod cost;
+pub mod cost;
 mod free_store;
 mod handler;
 mod raw;

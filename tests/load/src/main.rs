@@ -1,5 +1,6 @@
 //! Measures the claim, `cargo xtask bench claim` and `cargo xtask bench start`, and what stands before it,
-//! `cargo xtask bench rate-limit`. `docs/performance.md` has the figures.
+//! `cargo xtask bench rate-limit`; and notifications, `cargo xtask bench dispatch`. `docs/performance.md` and
+//! `docs/performance/notifications.md` have the figures.
 #![allow(
     clippy::disallowed_methods,
     clippy::float_arithmetic,
@@ -9,6 +10,7 @@
 
 mod claim;
 mod clock;
+mod dispatch;
 mod event;
 mod expire;
 mod machine;
@@ -59,6 +61,8 @@ enum Command {
     Expire(expire::Arguments),
     /// Processor time of a quote, beside trying every combination
     Quote(quote::Arguments),
+    /// Dispatching and accepting a message beside the raw calls; allocations and CPU; rendering
+    Dispatch(dispatch::Arguments),
     /// Capacity units of each operation
     Units,
 }
@@ -71,6 +75,7 @@ fn main() -> Result<ExitCode> {
         Command::RateLimit(_) => "bench rate-limit",
         Command::Expire(_) => "bench expire",
         Command::Quote(_) => "bench quote",
+        Command::Dispatch(_) => "bench dispatch",
         Command::Units => "bench units",
     })?;
     match &cli.command {
@@ -79,6 +84,7 @@ fn main() -> Result<ExitCode> {
         Command::RateLimit(arguments) => rate_limit::run(arguments, &mut report)?,
         Command::Expire(arguments) => expire::run(arguments, &mut report)?,
         Command::Quote(arguments) => quote::run(arguments, &mut report)?,
+        Command::Dispatch(arguments) => dispatch::run(arguments, &mut report)?,
         Command::Units => units::run(&mut report)?,
     }
     report.close()?;

@@ -1,6 +1,8 @@
 //! `load units`: what each operation costs in capacity units of DynamoDB, as it reports them itself
 //! (`ReturnConsumedCapacity`), on a sale laid out for 1,000 claims a second.
 
+mod notifications;
+
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
@@ -70,7 +72,19 @@ pub fn run(report: &mut Report) -> Result<()> {
             figure("write units", measured.writes, writes),
         ]);
     }
-    report.detail("operations", &operations)
+    report.detail("operations", &operations)?;
+
+    let (operations, lives) = runtime.block_on(notifications::measure())?;
+    let rows = operations.iter().chain(&lives).map(|operation| {
+        let Operation { what, reads, writes, requests, .. } = operation;
+        ((*what).to_owned(), vec![*reads, *writes, *requests as f64])
+    });
+    report.table(&["notifications", "read units", "write units", "requests"], rows);
+    for life in &lives {
+        let goal = Goal::AtMost(notifications::MOST_WRITES);
+        report.extend([Figure::new(life.what, life.writes, "write units").must_be(goal)]);
+    }
+    report.detail("notifications", &(operations, lives))
 }
 
 const CLAIM: &str = "claim";

@@ -33,6 +33,16 @@ impl Chance {
         share > 0.0 && self.0.f64() < share
     }
 
+    /// Any number from 0 to 1.
+    pub fn share(&mut self) -> f64 {
+        self.0.f64()
+    }
+
+    /// Any number below `end`; 0 if there is none.
+    pub fn below(&mut self, end: usize) -> usize {
+        if end == 0 { 0 } else { self.0.usize(..end) }
+    }
+
     /// Any number.
     pub fn number(&mut self) -> u64 {
         self.0.u64(..)

@@ -27,22 +27,22 @@ const SIZE: (u32, u32) = (960, 560);
 const FONT: &str = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', 'DejaVu Sans', sans-serif";
 
 // Okabe and Ito's palette, distinct to the colour-blind too.
-const BLUE: RGBColor = RGBColor(0, 114, 178);
-const ORANGE: RGBColor = RGBColor(213, 94, 0);
-const GREEN: RGBColor = RGBColor(0, 158, 115);
+pub(crate) const BLUE: RGBColor = RGBColor(0, 114, 178);
+pub(crate) const ORANGE: RGBColor = RGBColor(213, 94, 0);
+pub(crate) const GREEN: RGBColor = RGBColor(0, 158, 115);
 const PINK: RGBColor = RGBColor(180, 80, 140);
 const INK: RGBColor = RGBColor(45, 52, 64);
 const FAINT: RGBColor = RGBColor(228, 231, 236);
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-type Chart<'a, 'b, X, Y> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<X, Y>>;
-type Failure = Box<dyn Error + Send + Sync>;
-type Drawn = Result<(), Failure>;
+pub(crate) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+pub(crate) type Chart<'a, 'b, X, Y> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<X, Y>>;
+pub(crate) type Failure = Box<dyn Error + Send + Sync>;
+pub(crate) type Drawn = Result<(), Failure>;
 
 /// An SVG document.
 pub type Svg = Result<String, Failure>;
 
-fn draw(paint: impl FnOnce(&Area<'_>) -> Drawn) -> Svg {
+pub(crate) fn draw(paint: impl FnOnce(&Area<'_>) -> Drawn) -> Svg {
     let mut svg = String::new();
     let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
     area.fill(&WHITE)?;
@@ -153,7 +153,7 @@ pub fn sale_timeline(sale: &Outcome) -> Svg {
     })
 }
 
-fn builder<'a, 'b>(area: &'a Area<'b>, title: &str) -> ChartBuilder<'a, 'b, SVGBackend<'b>> {
+pub(crate) fn builder<'a, 'b>(area: &'a Area<'b>, title: &str) -> ChartBuilder<'a, 'b, SVGBackend<'b>> {
     let mut builder = ChartBuilder::on(area);
     builder
         .caption(title, (FONT, 22).into_font().color(&INK))
@@ -179,7 +179,12 @@ fn over_shards<'a, 'b, Y: AsRangedCoord>(
     Ok(builder(area, title).build_cartesian_2d((1.0..2_048.0).log_scale().base(2.0), y)?)
 }
 
-fn mesh<X, Y>(chart: &mut Chart<'_, '_, X, Y>, x: &str, y: &str, y_label: impl Fn(f64) -> String) -> Drawn
+pub(crate) fn mesh<X, Y>(
+    chart: &mut Chart<'_, '_, X, Y>,
+    x: &str,
+    y: &str,
+    y_label: impl Fn(f64) -> String,
+) -> Drawn
 where
     X: Ranged<ValueType = f64> + ValueFormatter<f64>,
     Y: Ranged<ValueType = f64> + ValueFormatter<f64>,
@@ -210,7 +215,12 @@ where
     curve(chart, name, color, points)
 }
 
-fn curve<X, Y>(chart: &mut Chart<'_, '_, X, Y>, name: &str, color: RGBColor, points: Vec<(f64, f64)>) -> Drawn
+pub(crate) fn curve<X, Y>(
+    chart: &mut Chart<'_, '_, X, Y>,
+    name: &str,
+    color: RGBColor,
+    points: Vec<(f64, f64)>,
+) -> Drawn
 where
     X: Ranged<ValueType = f64>,
     Y: Ranged<ValueType = f64>,
@@ -235,7 +245,10 @@ where
     Ok(())
 }
 
-fn legend<'a, 'b: 'a, X, Y>(chart: &mut Chart<'a, 'b, X, Y>, position: SeriesLabelPosition) -> Drawn
+pub(crate) fn legend<'a, 'b: 'a, X, Y>(
+    chart: &mut Chart<'a, 'b, X, Y>,
+    position: SeriesLabelPosition,
+) -> Drawn
 where
     X: Ranged<ValueType = f64>,
     Y: Ranged<ValueType = f64>,
@@ -256,7 +269,7 @@ fn stroke(color: RGBColor) -> ShapeStyle {
     color.stroke_width(3)
 }
 
-fn grouped(value: f64) -> String {
+pub(crate) fn grouped(value: f64) -> String {
     HumanFloatCount(value.round()).to_string()
 }
 

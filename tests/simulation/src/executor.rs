@@ -1,17 +1,17 @@
 //! Async tasks in virtual time: the one thing a task can wait for is the clock, and the clock jumps to the next
 //! moment at which somebody wakes.
 //!
-//! So the real claim code, which is async, runs as it is, and a model of a service reads like the service: travel,
-//! work, travel. (`tokio`'s paused clock would do the same in steps of a millisecond, too coarse for this.)
+//! So the real code, which is async, runs as it is, and a model of a service reads like the service: travel, work,
+//! travel. (`tokio`'s paused clock would do the same in steps of a millisecond, too coarse for this.)
 
 use std::{
     cell::RefCell,
-    cmp::Reverse,
+    cmp::{Ordering, Reverse},
     collections::{BinaryHeap, VecDeque},
     pin::Pin,
     rc::Rc,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
 
@@ -24,11 +24,42 @@ pub struct Clock(Arc<Mutex<Timers>>);
 #[derive(Debug, Default)]
 struct Timers {
     now: Duration,
-    /// The task that is being polled: a timer set now wakes it.
-    current: usize,
     /// Breaks ties, so that two runs with one seed are the same.
     set: u64,
-    queue: BinaryHeap<Reverse<(Duration, u64, usize)>>,
+    queue: BinaryHeap<Reverse<Timer>>,
+}
+
+#[derive(Debug)]
+struct Timer {
+    at: Duration,
+    set: u64,
+    waker: Waker,
+}
+
+impl Timer {
+    fn key(&self) -> (Duration, u64) {
+        (self.at, self.set)
+    }
+}
+
+impl PartialEq for Timer {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Timer {}
+
+impl PartialOrd for Timer {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Timer {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key().cmp(&other.key())
+    }
 }
 
 impl Clock {
@@ -46,12 +77,14 @@ impl Clock {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Moves on to the next timer and returns the task it wakes.
-    fn advance(&self) -> Option<usize> {
+    /// Moves on to the next timer and wakes whoever set it; says whether there was one.
+    fn advance(&self) -> bool {
         let mut timers = self.timers();
-        let Reverse((at, _, task)) = timers.queue.pop()?;
+        let Some(Reverse(Timer { at, waker, .. })) = timers.queue.pop() else { return false };
         timers.now = at;
-        Some(task)
+        drop(timers);
+        waker.wake();
+        true
     }
 }
 
@@ -66,15 +99,15 @@ pub struct Sleep<'a> {
 impl Future for Sleep<'_> {
     type Output = ();
 
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let mut timers = self.clock.timers();
         if let Some(until) = self.until {
             return if timers.now >= until { Poll::Ready(()) } else { Poll::Pending };
         }
         let until = timers.now + self.delay;
-        let entry = (until, timers.set, timers.current);
+        let timer = Timer { at: until, set: timers.set, waker: context.waker().clone() };
         timers.set += 1;
-        timers.queue.push(Reverse(entry));
+        timers.queue.push(Reverse(timer));
         drop(timers);
         self.until = Some(until);
         Poll::Pending
@@ -92,13 +125,36 @@ impl Spawner {
     }
 }
 
+/// Tasks that were woken and not yet polled. One whose place another has taken meanwhile is polled in vain.
+#[derive(Default)]
+struct Woken(Mutex<VecDeque<usize>>);
+
+impl Woken {
+    fn tasks(&self) -> MutexGuard<'_, VecDeque<usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct TaskWaker {
+    task: usize,
+    woken: Arc<Woken>,
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.woken.tasks().push_back(self.task);
+    }
+}
+
 /// Runs tasks until all have ended.
 #[derive(Default)]
 pub struct Executor {
     clock: Clock,
     spawner: Spawner,
     tasks: Vec<Option<Task>>,
+    wakers: Vec<Waker>,
     vacant: Vec<usize>,
+    woken: Arc<Woken>,
 }
 
 impl Executor {
@@ -117,14 +173,21 @@ impl Executor {
         loop {
             while let Some(task) = self.next_spawned() {
                 let slot = self.vacant.pop().unwrap_or_else(|| {
+                    let slot = self.tasks.len();
                     self.tasks.push(None);
-                    self.tasks.len() - 1
+                    self.wakers
+                        .push(Arc::new(TaskWaker { task: slot, woken: Arc::clone(&self.woken) }).into());
+                    slot
                 });
                 self.poll(slot, task);
             }
-            let Some(slot) = self.clock.advance() else { return };
-            if let Some(task) = self.tasks.get_mut(slot).and_then(Option::take) {
-                self.poll(slot, task);
+            let woken = self.woken.tasks().pop_front();
+            if let Some(slot) = woken {
+                if let Some(task) = self.tasks.get_mut(slot).and_then(Option::take) {
+                    self.poll(slot, task);
+                }
+            } else if !self.clock.advance() {
+                return;
             }
         }
     }
@@ -134,8 +197,8 @@ impl Executor {
     }
 
     fn poll(&mut self, slot: usize, mut task: Task) {
-        self.clock.timers().current = slot;
-        match task.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        let Some(waker) = self.wakers.get(slot) else { return };
+        match task.as_mut().poll(&mut Context::from_waker(waker)) {
             Poll::Ready(()) => self.vacant.push(slot),
             Poll::Pending => {
                 if let Some(vacant) = self.tasks.get_mut(slot) {
@@ -148,6 +211,8 @@ impl Executor {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::{StreamExt, stream::FuturesUnordered};
+
     use super::*;
 
     #[test]
@@ -178,5 +243,20 @@ mod tests {
         });
         executor.run();
         assert_eq!(*began.borrow(), Duration::from_hours(1), "an hour takes no time");
+    }
+
+    #[test]
+    fn a_task_waits_for_several_things_at_once() {
+        let executor = Executor::default();
+        let clock = executor.clock();
+        let ended = Rc::new(RefCell::new(Duration::ZERO));
+        let seen = ended.clone();
+        executor.spawner().spawn(async move {
+            let sleeps = (1..=40).map(|ms| clock.sleep(Duration::from_millis(ms)));
+            sleeps.collect::<FuturesUnordered<_>>().count().await;
+            *seen.borrow_mut() = clock.now();
+        });
+        executor.run();
+        assert_eq!(*ended.borrow(), Duration::from_millis(40));
     }
 }

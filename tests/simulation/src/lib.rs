@@ -11,6 +11,7 @@ pub mod dynamodb;
 pub mod executor;
 pub mod fleet;
 pub mod goals;
+pub mod notifications;
 pub mod outcome;
 mod queue;
 pub mod report;

@@ -16,6 +16,7 @@ use simulation::{
     Scenario,
     charts::{self, Svg},
     goals::{Goal, goals},
+    notifications,
     report::{self, figure},
     scenario::{ENDLESS, Queue, as_millis},
     study::{self, BIG_SALE, Runner, Study},
@@ -44,6 +45,31 @@ Examples:
   cargo xtask simulate claim --rate 5000 --stock 20000            a sale to its end
   cargo xtask simulate claim --rate 200000 --queued               through the queue, ten claims a transaction")]
     Claim(Claim),
+    /// Notifications while everything fails: each once, none lost, how soon another provider takes over, how long urgent ones wait
+    #[command(after_help = "\
+The standard set of runs, its tables, and whether each goal is met (exit status 1 if one is not).
+
+Examples:
+  cargo xtask simulate notifications
+  cargo xtask simulate notifications --seed 7 --messages 20000
+  cargo xtask simulate notifications --charts docs/figures --json notifications.json")]
+    Notifications(Notifications),
+}
+
+#[derive(Args)]
+struct Notifications {
+    /// The same seed gives the same figures
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Messages of the largest runs
+    #[arg(long, default_value_t = notifications::study::MANY, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+    messages: u32,
+    /// Draw the charts into this folder, as SVG
+    #[arg(long, value_name = "DIR")]
+    charts: Option<PathBuf>,
+    /// Write every figure to this file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -99,7 +125,10 @@ fn shards(text: &str) -> Result<Shards, String> {
 }
 
 fn main() -> anyhow::Result<ExitCode> {
-    let What::Claim(arguments) = Cli::parse().what;
+    let arguments = match Cli::parse().what {
+        What::Claim(arguments) => arguments,
+        What::Notifications(arguments) => return simulate_notifications(&arguments),
+    };
     if arguments.is_standard() {
         return standard(&arguments);
     }
@@ -159,7 +188,7 @@ fn standard(arguments: &Claim) -> anyhow::Result<ExitCode> {
             write_chart(folder, figure::SALE, charts::sale_timeline(sale))?;
         }
     }
-    write_json(arguments, &Standard { goals: &goals, study: &study })?;
+    write_json(arguments.json.as_deref(), &Standard { goals: &goals, study: &study })?;
     Ok(verdict(&goals))
 }
 
@@ -184,6 +213,30 @@ fn verdict(goals: &[Goal]) -> ExitCode {
     }
 }
 
+/// The standard set of notifications.
+fn simulate_notifications(arguments: &Notifications) -> anyhow::Result<ExitCode> {
+    let bar = progress(notifications::study::RUNS);
+    let study = notifications::study::Study::of(arguments.seed, arguments.messages, || bar.inc(1));
+    bar.finish_and_clear();
+    let goals = notifications::study::goals(&study);
+    println!("{}", notifications::report::report(&study, &goals));
+    if let Some(folder) = &arguments.charts {
+        let charts = notifications::charts::all(&study);
+        for (name, svg) in charts {
+            write_chart(folder, name, svg)?;
+        }
+    }
+    write_json(arguments.json.as_deref(), &(&goals, &study))?;
+    let missed = goals.iter().filter(|goal| !goal.is_met()).count();
+    if missed == 0 {
+        println!("All {} goals are met.", goals.len());
+        Ok(ExitCode::SUCCESS)
+    } else {
+        eprintln!("{missed} of {} goals are missed.", goals.len());
+        Ok(ExitCode::FAILURE)
+    }
+}
+
 /// One scenario on every number of shards.
 fn sweep(arguments: &Claim) -> anyhow::Result<()> {
     let bar = progress(study::runs_by_shards());
@@ -194,7 +247,7 @@ fn sweep(arguments: &Claim) -> anyhow::Result<()> {
         write_chart(folder, figure::CONFLICTS, charts::conflicts_by_shards(&outcomes))?;
         write_chart(folder, figure::LATENCY, charts::latency_by_shards(&outcomes))?;
     }
-    write_json(arguments, &outcomes)
+    write_json(arguments.json.as_deref(), &outcomes)
 }
 
 /// One scenario.
@@ -214,7 +267,7 @@ fn single(arguments: &Claim) -> anyhow::Result<()> {
     if let Some(folder) = &arguments.charts {
         write_chart(folder, figure::SALE, charts::sale_timeline(&outcome))?;
     }
-    write_json(arguments, &outcome)
+    write_json(arguments.json.as_deref(), &outcome)
 }
 
 fn progress(runs: usize) -> ProgressBar {
@@ -223,8 +276,8 @@ fn progress(runs: usize) -> ProgressBar {
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-fn write_json(arguments: &Claim, figures: &impl Serialize) -> anyhow::Result<()> {
-    let Some(file) = &arguments.json else { return Ok(()) };
+fn write_json(file: Option<&Path>, figures: &impl Serialize) -> anyhow::Result<()> {
+    let Some(file) = file else { return Ok(()) };
     write(file, &serde_json::to_string_pretty(figures)?)
 }
 

@@ -7,10 +7,14 @@ use anyhow::{Context, Result};
 use tokio::process::Command;
 
 use super::{Assembly, stamp::Ingredients};
-use crate::{command, step::Progress, workspace};
+use crate::{command, seed_notifications::LOCAL_PUSH_APPLICATION, step::Progress, workspace};
 
 /// What the app is synthesized from, beside the bundles.
 const SOURCES: [&str; 5] = ["bin", "lib", "cdk.json", "package-lock.json", "tsconfig.json"];
+
+/// What the app imports from outside its folder: AppConfig checks documents by the schemas that the domain does.
+const SCHEMAS: [&str; 2] =
+    ["shared/domain/notification/channels.schema.json", "shared/domain/risk/policy.schema.json"];
 
 /// The stage that is deployed on this machine.
 pub(crate) const LOCAL: &str = "local";
@@ -65,6 +69,9 @@ pub(crate) async fn synth(
     for source in SOURCES {
         ingredients = ingredients.content(&cdk.join(source))?;
     }
+    for schema in SCHEMAS {
+        ingredients = ingredients.content(&workspace::root().join(schema))?;
+    }
     for bootstrap in &bundles.bootstraps {
         ingredients = ingredients.identity(bootstrap)?;
     }
@@ -87,6 +94,9 @@ pub(crate) async fn synth(
         .args(["--context", &format!("architecture={architecture}")])
         .arg("--output")
         .arg(&folder);
+    if stage == LOCAL {
+        synth.args(["--context", &format!("fcmApplicationArn={LOCAL_PUSH_APPLICATION}")]);
+    }
     command::run(synth, &logs.join(format!("synth-{stage}.log")), &step).await?;
     stamp.write()?;
     step.done();
@@ -96,4 +106,26 @@ pub(crate) async fn synth(
 /// What the binaries here were built for; elsewhere functions run on arm64, which costs a fifth less.
 fn architecture(stage: &str) -> &'static str {
     if stage == LOCAL && std::env::consts::ARCH == "x86_64" { "x86_64" } else { "arm64" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_schema_that_the_app_imports_is_an_ingredient() {
+        let mut imported = Vec::new();
+        for folder in ["bin", "lib", "lib/constructs", "lib/stacks"] {
+            for entry in fs::read_dir(workspace::cdk().join(folder)).unwrap() {
+                let path = entry.unwrap().path();
+                if path.extension().is_some_and(|it| it == "ts") {
+                    let text = fs::read_to_string(path).unwrap();
+                    let quoted = text.split('\'').filter(|it| it.ends_with(".json") && it.starts_with("../"));
+                    imported.extend(quoted.map(|it| it.trim_start_matches("../").to_owned()));
+                }
+            }
+        }
+        imported.sort();
+        assert_eq!(imported, SCHEMAS);
+    }
 }

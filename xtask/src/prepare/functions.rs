@@ -18,20 +18,26 @@ use crate::{
 /// Unoptimised: the one that tests build anyway, and minutes faster than `release`.
 const PROFILE: &str = "dev";
 
-/// Builds every function and lays each binary out as `<function>/bootstrap`, what Lambda starts.
-pub(crate) async fn build(progress: &Progress, logs: &Path) -> Result<Bundles> {
+/// The stand-ins for the providers of notifications.
+const STUBS: &str = "provider-stubs";
+
+/// Builds every function and lays each binary out as `<function>/bootstrap`, what Lambda starts; and, beside them, the
+/// program that stands in for providers.
+pub(crate) async fn build(progress: &Progress, logs: &Path) -> Result<(Bundles, PathBuf)> {
     let names = workspace::functions()?;
     let step = progress.step("build the functions");
     let mut cargo = Command::new("cargo");
     cargo.current_dir(workspace::root()).args(["build", "--message-format", "json-render-diagnostics"]);
-    cargo.args(["--profile", PROFILE]);
+    cargo.args(["--profile", PROFILE, "--package", STUBS]);
     for name in &names {
         cargo.args(["--package", name]);
     }
     let messages = command::capture(cargo, &logs.join("build-functions.log"), &step).await?;
-    let bundles = lay_out(&names, &executables(&messages))?;
+    let mut executables = executables(&messages);
+    let bundles = lay_out(&names, &executables)?;
+    let stubs = executables.remove(STUBS).with_context(|| format!("cargo built no {STUBS}"))?;
     finish(step, &names);
-    Ok(bundles)
+    Ok((bundles, stubs))
 }
 
 fn finish(step: Step, names: &[String]) {

@@ -1,20 +1,20 @@
-import { Duration } from 'aws-cdk-lib';
+import type { Duration } from 'aws-cdk-lib';
 import type { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2';
 import {
   Alarm,
   ComparisonOperator,
   type IAlarmAction,
   type IMetric,
+  MathExpression,
   Stats,
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { Operation, type TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { MINUTE, ownMetric } from './metrics.ts';
 import type { RustFunction } from './rust-function.ts';
 import type { DeadLetterQueue, WorkQueue } from './work-queue.ts';
-
-const MINUTE = Duration.minutes(1);
 
 /** Operations the functions use; DynamoDB counts its own failures per operation only. */
 const OPERATIONS = [
@@ -39,7 +39,18 @@ interface AlarmSpec {
 export interface StreamReader {
   readonly fn: RustFunction;
   readonly deadLetters: DeadLetterQueue;
+  /** How far it may fall behind the table before someone is told. */
+  readonly lagsAfter: Duration;
 }
+
+/** Calls of a provider in a minute below which a share says nothing. */
+const ENOUGH_CALLS = 20;
+
+/** What the service promises: never early, at most a minute late. */
+const TOO_LATE_MS = 60_000;
+
+/** What came of a call, as `dispatch-notification` counts it. */
+const OUTCOMES = ['accepted', 'retry', 'fail_over', 'give_up', 'suppress', 'unknown'];
 
 /** Each alarm says what is wrong for whom, and where to look first. */
 export class Alarms extends Construct {
@@ -76,24 +87,22 @@ export class Alarms extends Construct {
 
   watchQueue(queue: WorkQueue): void {
     this.watchDeadLetters(queue.node.id, queue.title, queue.deadLetters);
-    if (queue.staleAfter) {
-      this.add(`${queue.node.id}Age`, {
-        metric: queue.metricApproximateAgeOfOldestMessage({ period: MINUTE, statistic: Stats.MAXIMUM }),
-        threshold: queue.staleAfter.toSeconds(),
-        badMinutes: 3,
-        description: `What is in the ${queue.title} waits too long: raise the concurrency of the function that takes it`,
-      });
-    }
+    this.add(`${queue.node.id}Age`, {
+      metric: queue.metricApproximateAgeOfOldestMessage({ period: MINUTE, statistic: Stats.MAXIMUM }),
+      threshold: queue.staleAfter.toSeconds(),
+      badMinutes: 3,
+      description: `What is in the ${queue.title} waits too long: raise the concurrency of the function that takes it`,
+    });
   }
 
-  /** A function that follows the table's stream. */
-  watchStream({ fn, deadLetters }: StreamReader): void {
+  /** A function that follows a table's stream. */
+  watchStream({ fn, deadLetters, lagsAfter }: StreamReader): void {
     this.watchDeadLetters(fn.node.id, fn.name, deadLetters);
     this.add(`${fn.node.id}IteratorAge`, {
       metric: fn.metric('IteratorAge', { period: MINUTE, statistic: Stats.MAXIMUM }),
-      threshold: Duration.minutes(5).toMilliseconds(),
+      threshold: lagsAfter.toMilliseconds(),
       badMinutes: 3,
-      description: `${fn.name} lags behind the table: reports and restocking are late; raise streamParallelism`,
+      description: `${fn.name} lags behind its table, and all that follows is late: raise streamParallelism`,
     });
   }
 
@@ -118,23 +127,64 @@ export class Alarms extends Construct {
       ['Read', 'ReadThrottleEvents'],
       ['Write', 'WriteThrottleEvents'],
     ] as const) {
-      this.add(`Table${direction}Throttles`, {
+      this.add(`${table.node.id}${direction}Throttles`, {
         metric: table.metric(metricName, { period: MINUTE, statistic: Stats.SUM }),
         threshold: 1,
         badMinutes: 2,
-        description: `DynamoDB throttles ${direction.toLowerCase()}s: a hot key, or a sale without warm throughput`,
+        description: `DynamoDB throttles ${direction.toLowerCase()}s of the ${table.node.id}: a hot key, or a sale without warm throughput`,
       });
     }
   }
 
   /** Adds up metrics of several operations, which takes metric math. */
   watchTableFailures(table: TableV2): void {
-    this.add('TableSystemErrors', {
+    this.add(`${table.node.id}SystemErrors`, {
       metric: table.metricSystemErrorsForOperations({ operations: OPERATIONS, period: MINUTE }),
       threshold: 1,
       badMinutes: 2,
       description:
-        'DynamoDB itself fails: see the AWS health dashboard; claims answer 503 and can be repeated',
+        'DynamoDB itself fails: see the AWS health dashboard; requests answer 503 and can be repeated',
+    });
+  }
+
+  /** Messages that had a time, and were queued after it. */
+  watchLateness(): void {
+    this.add('NotificationsLate', {
+      metric: ownMetric('schedule-notifications', 'NotificationsLateMs', { statistic: Stats.MAXIMUM }),
+      threshold: TOO_LATE_MS,
+      badMinutes: 1,
+      description:
+        'Scheduled messages are queued more than a minute late: see whether schedule-notifications runs',
+    });
+  }
+
+  /** That a provider fails so often that messages go to another, if there is one. */
+  watchProviderLeftAlone(provider: string): void {
+    this.add(`${idOf(provider)}LeftAlone`, {
+      metric: ownMetric('dispatch-notification', 'ProviderLeftAlone', { dimensions: { provider } }),
+      threshold: 1,
+      badMinutes: 2,
+      description: `The provider ${provider} fails, and is left alone: see its status page, or put another before it`,
+    });
+  }
+
+  /** The share of calls that failed by the provider's fault, which takes metric math. */
+  watchProviderFailures(provider: string): void {
+    const calls = (outcome: string) =>
+      ownMetric('dispatch-notification', 'ProviderCalls', { dimensions: { provider, outcome } });
+    const failed = 'FILL(retry, 0) + FILL(fail_over, 0) + FILL(unknown, 0)';
+    // What it refused for the message's sake, it did rightly.
+    const handled = 'FILL(accepted, 0) + FILL(give_up, 0) + FILL(suppress, 0)';
+    this.add(`${idOf(provider)}Failures`, {
+      metric: new MathExpression({
+        expression: `IF(${failed} + ${handled} >= ${ENOUGH_CALLS}, (${failed}) / (${failed} + ${handled}), 0)`,
+        usingMetrics: Object.fromEntries(OUTCOMES.map((outcome) => [outcome, calls(outcome)])),
+        label: `share of calls of ${provider} that failed`,
+        period: MINUTE,
+      }),
+      threshold: 0.2,
+      badMinutes: 3,
+      description: `One call of the provider ${provider} in five fails: see its status page, and the log by provider`,
     });
   }
 
@@ -161,4 +211,10 @@ export class Alarms extends Construct {
     alarm.addAlarmAction(this.action);
     alarm.addOkAction(this.action);
   }
+}
+
+/** `WechatMiniProvider` of `wechat_mini`. */
+function idOf(provider: string): string {
+  const words = provider.split('_').map((word) => `${word.charAt(0).toUpperCase()}${word.slice(1)}`);
+  return `${words.join('')}Provider`;
 }

@@ -1,21 +1,14 @@
-import { RemovalPolicy } from 'aws-cdk-lib';
-import {
-  AttributeType,
-  Billing,
-  ProjectionType,
-  StreamViewType,
-  TableEncryptionV2,
-  TableV2,
-} from 'aws-cdk-lib/aws-dynamodb';
-import { Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { AttributeType, ProjectionType } from 'aws-cdk-lib/aws-dynamodb';
+import type { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 import type { StageConfig } from '../config.ts';
+import { ServiceTable } from './service-table.ts';
 
 const TEMPLATES_BY_END = 'templates-by-end';
 const COUPONS_BY_EXPIRY = 'coupons-by-expiry';
 
 /** Kinds of items, by the pattern of their partition keys. */
-export type Items =
+export type CouponItems =
   /** Templates, their stock shards, and what came back. */
   | 'TEMPLATE#*'
   /** Guests' coupons. IAM cannot tell guests apart here: the function takes the guest from the token. */
@@ -37,15 +30,13 @@ export type Items =
   /** Counters of rate limits. */
   | 'LIMIT#*';
 
-/** All that the coupon service knows; hands out permissions by kind of item. */
-export class CouponTable extends TableV2 {
+/** All that the coupon service knows. */
+export class CouponTable extends ServiceTable<CouponItems> {
   constructor(scope: Construct, id: string, config: StageConfig) {
     super(scope, id, {
-      partitionKey: { name: 'pk', type: AttributeType.STRING },
-      sortKey: { name: 'sk', type: AttributeType.STRING },
-      billing: Billing.onDemand(),
+      config,
       warmThroughput: config.warmThroughput,
-      globalSecondaryIndexes: [
+      indexes: [
         {
           // Only templates and campaigns carry its keys.
           indexName: TEMPLATES_BY_END,
@@ -61,19 +52,7 @@ export class CouponTable extends TableV2 {
           projectionType: ProjectionType.KEYS_ONLY,
         },
       ],
-      timeToLiveAttribute: 'ttl',
-      // The outbox: the change of a coupon is the fact that others learn of.
-      dynamoStream: StreamViewType.NEW_AND_OLD_IMAGES,
-      // The key DynamoDB owns: encryption without a KMS request per access.
-      encryption: TableEncryptionV2.dynamoOwnedKey(),
-      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
-      deletionProtection: config.protectData,
-      removalPolicy: config.protectData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     });
-  }
-
-  allowOn(items: Items, ...actions: string[]): PolicyStatement {
-    return this.allow(actions, this.tableArn, items);
   }
 
   /** To issue coupons of a template: to take from its shards, and to finish a top-up that was left half-way. */
@@ -94,19 +73,10 @@ export class CouponTable extends TableV2 {
 
   /** Templates or campaigns, by their end. */
   allowListing(list: 'TEMPLATES' | 'CAMPAIGNS'): PolicyStatement {
-    return this.allow(['dynamodb:Query'], `${this.tableArn}/index/${TEMPLATES_BY_END}`, list);
+    return this.allowQuerying(TEMPLATES_BY_END, list);
   }
 
   allowListingExpiring(): PolicyStatement {
-    return this.allow(['dynamodb:Query'], `${this.tableArn}/index/${COUPONS_BY_EXPIRY}`, 'EXPIRY#*');
-  }
-
-  private allow(actions: string[], resource: string, leadingKey: string): PolicyStatement {
-    return new PolicyStatement({
-      effect: Effect.ALLOW,
-      actions,
-      resources: [resource],
-      conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [leadingKey] } },
-    });
+    return this.allowQuerying(COUPONS_BY_EXPIRY, 'EXPIRY#*');
   }
 }

@@ -39,7 +39,8 @@ export class GuestsAndAdmins extends UserPool {
       removalPolicy: config.protectData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     });
 
-    for (const groupName of ['admin', 'guest']) {
+    // `service`: other services of the platform, which sign in too.
+    for (const groupName of ['admin', 'guest', 'service']) {
       this.addGroup(groupName, { groupName });
     }
 

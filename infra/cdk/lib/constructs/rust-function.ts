@@ -91,7 +91,8 @@ export class RustFunction extends LambdaFunction {
 
     Validations.of(role).acknowledge({
       id: 'AwsSolutions-IAM5[Resource::*]',
-      reason: 'Active tracing needs xray:Put*, which knows no resources. A test allows "*" for nothing else.',
+      reason:
+        'Active tracing needs xray:Put*, which knows no resources. Of the rest, a test allows it only for text messages.',
     });
     if (!isBuilt) {
       Annotations.of(this).addWarningV2(
@@ -101,6 +102,24 @@ export class RustFunction extends LambdaFunction {
       );
     }
   }
+}
+
+/** Gives the reason why a function may do something to all of what begins like `arn`, which ends in a wildcard. */
+export function acknowledgeWildcard(fn: RustFunction, arn: string, reason: string): void {
+  Validations.of(fn.role as Role).acknowledge({
+    id: `AwsSolutions-IAM5[Resource::${flatten(fn.stack.resolve(arn))}]`,
+    reason,
+  });
+}
+
+/** As the rule writes an ARN that is joined of text and references. */
+function flatten(
+  arn: string | { Ref: string } | { 'Fn::Join': [string, Parameters<typeof flatten>[0][]] },
+): string {
+  if (typeof arn === 'string') return arn;
+  if ('Ref' in arn) return `<${arn.Ref}>`;
+  const [delimiter, parts] = arn['Fn::Join'];
+  return parts.map(flatten).join(delimiter);
 }
 
 /** Tells tools what CloudFormation called the functions, and where they log. */

@@ -1,10 +1,10 @@
 import { Duration } from 'aws-cdk-lib';
+import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { EventSourceMapping, FilterCriteria, FilterRule, StartingPosition } from 'aws-cdk-lib/aws-lambda';
+import { EventSourceMapping, FilterCriteria, StartingPosition } from 'aws-cdk-lib/aws-lambda';
 import { SqsDlq, SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import { CfnSchedule } from 'aws-cdk-lib/aws-scheduler';
 import type { Construct } from 'constructs';
-import type { CouponTable } from './coupon-table.ts';
 import { RustFunction, type RustFunctionProps } from './rust-function.ts';
 import { BATCHING_WINDOW, DeadLetterQueue, type WorkQueue } from './work-queue.ts';
 
@@ -32,19 +32,19 @@ export function takeFrom(queue: WorkQueue, fn: RustFunction, props: QueueTrigger
   );
 }
 
-export interface CouponStreamProps {
+export interface StreamTriggerProps {
+  /** The kind of change, as in `Coupons`. */
+  readonly of: string;
+  /** Which records there are for the function: https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html */
+  readonly filter: Record<string, unknown>;
   readonly batchSize: number;
   readonly maxBatchingWindow: Duration;
-  /** Batches of one shard under way at once; all changes of one guest stay in order. */
+  /** Batches of one shard under way at once; all changes of one partition key stay in order. */
   readonly parallelism: number;
 }
 
-/** Gives the changes of coupons to a function, in order; the place of those it gave up on ends in the queue returned. */
-export function followCoupons(
-  table: CouponTable,
-  fn: RustFunction,
-  props: CouponStreamProps,
-): DeadLetterQueue {
+/** Gives changes of a table to a function, in order; the place of those it gave up on ends in the queue returned. */
+export function followTable(table: TableV2, fn: RustFunction, props: StreamTriggerProps): DeadLetterQueue {
   const deadLetters = new DeadLetterQueue(fn.stack, `${fn.node.id}DeadLetters`);
   // As the L2 event source would, but that one allows listing the streams of every table.
   fn.addToRolePolicy(
@@ -59,11 +59,11 @@ export function followCoupons(
       resources: [table.tableStreamArn as string],
     }),
   );
-  new EventSourceMapping(fn, 'Coupons', {
+  new EventSourceMapping(fn, props.of, {
     target: fn,
     eventSourceArn: table.tableStreamArn,
     startingPosition: StartingPosition.TRIM_HORIZON,
-    filters: [FilterCriteria.filter({ dynamodb: { Keys: { sk: { S: FilterRule.beginsWith('COUPON#') } } } })],
+    filters: [FilterCriteria.filter(props.filter)],
     batchSize: props.batchSize,
     maxBatchingWindow: props.maxBatchingWindow,
     parallelizationFactor: props.parallelism,
@@ -78,6 +78,20 @@ export function followCoupons(
   return deadLetters;
 }
 
+/** Who may be told by EventBridge Scheduler to invoke `fn`, and no version of it. */
+export function schedulerRole(scope: Construct, id: string, fn: RustFunction): Role {
+  const role = new Role(scope, id, { assumedBy: new ServicePrincipal('scheduler.amazonaws.com') });
+  // Not grantInvoke, which allows every version too.
+  role.addToPolicy(
+    new PolicyStatement({
+      effect: Effect.ALLOW,
+      actions: ['lambda:InvokeFunction'],
+      resources: [fn.functionArn],
+    }),
+  );
+  return role;
+}
+
 export interface ScheduledFunctionProps extends Omit<RustFunctionProps, 'deadLetterQueue'> {
   readonly everyMinutes: number;
 }
@@ -90,21 +104,11 @@ export class ScheduledFunction extends RustFunction {
       ...props,
       deadLetterQueue,
       // The next tick does what this one did not; one that waits for concurrency is not lost meanwhile.
-      retryAttempts: 0,
+      retryAttempts: props.retryAttempts ?? 0,
       maxEventAge: Duration.hours(1),
     });
 
-    const role = new Role(scope, `${id}ScheduleRole`, {
-      assumedBy: new ServicePrincipal('scheduler.amazonaws.com'),
-    });
-    // Not grantInvoke, which allows every version too.
-    role.addToPolicy(
-      new PolicyStatement({
-        effect: Effect.ALLOW,
-        actions: ['lambda:InvokeFunction'],
-        resources: [this.functionArn],
-      }),
-    );
+    const role = schedulerRole(scope, `${id}ScheduleRole`, this);
     deadLetterQueue.grantSendMessages(role);
     const schedule = new CfnSchedule(scope, `${id}Schedule`, {
       description: props.description,

@@ -12,12 +12,21 @@ export const BATCHING_WINDOW = Duration.seconds(1);
 /** A message that fails this often is not unlucky but wrong. */
 const TRIES = 5;
 
-const SECURE: QueueProps = { encryption: QueueEncryption.SQS_MANAGED, enforceSSL: true };
+/** Encrypted, over TLS only; hands out permissions. */
+class SecureQueue extends Queue {
+  constructor(scope: Construct, id: string, props: QueueProps) {
+    super(scope, id, { ...props, encryption: QueueEncryption.SQS_MANAGED, enforceSSL: true });
+  }
+
+  allow(...actions: string[]): PolicyStatement {
+    return new PolicyStatement({ effect: Effect.ALLOW, actions, resources: [this.queueArn] });
+  }
+}
 
 /** Where something ends that failed for good. */
-export class DeadLetterQueue extends Queue {
+export class DeadLetterQueue extends SecureQueue {
   constructor(scope: Construct, id: string) {
-    super(scope, id, { ...SECURE, retentionPeriod: LONGEST_RETENTION });
+    super(scope, id, { retentionPeriod: LONGEST_RETENTION });
     Validations.of(this).acknowledge({
       id: 'AwsSolutions-SQS3',
       reason: 'It is where dead letters go; its depth is watched.',
@@ -30,36 +39,29 @@ export interface WorkQueueProps {
   readonly title: string;
   /** Time-out of the function that takes messages from it. */
   readonly handlerTimeout: Duration;
-  /** How long a message may wait before someone is told; unset while nothing takes messages from it. */
-  readonly staleAfter?: Duration;
-  /** Until an untouched message is lost; four days unless told otherwise. */
-  readonly retention?: Duration;
+  /** How long a message may wait before someone is told. */
+  readonly staleAfter: Duration;
 }
 
-/** Work for later: encrypted, over TLS only, tried a few times, then kept aside. */
-export class WorkQueue extends Queue {
+/** Work for later: tried a few times, then kept aside. */
+export class WorkQueue extends SecureQueue {
   readonly title: string;
   readonly handlerTimeout: Duration;
-  readonly staleAfter?: Duration;
+  readonly staleAfter: Duration;
   readonly deadLetters: DeadLetterQueue;
 
   constructor(scope: Construct, id: string, props: WorkQueueProps) {
     const deadLetters = new DeadLetterQueue(scope, `${id}DeadLetters`);
     super(scope, id, {
-      ...SECURE,
       // Leaves room for Lambda's own retries when it is throttled:
       // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
       visibilityTimeout: BATCHING_WINDOW.plus(Duration.seconds(6 * props.handlerTimeout.toSeconds())),
-      retentionPeriod: props.retention ?? Duration.days(4),
+      retentionPeriod: Duration.days(4),
       deadLetterQueue: { queue: deadLetters, maxReceiveCount: TRIES },
     });
     this.title = props.title;
     this.handlerTimeout = props.handlerTimeout;
     this.staleAfter = props.staleAfter;
     this.deadLetters = deadLetters;
-  }
-
-  allow(...actions: string[]): PolicyStatement {
-    return new PolicyStatement({ effect: Effect.ALLOW, actions, resources: [this.queueArn] });
   }
 }

@@ -1,18 +1,19 @@
 import { Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import { FilterRule } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import type { StageConfig } from '../config.ts';
 import type { CouponTable } from '../constructs/coupon-table.ts';
 import type { RiskPolicy } from '../constructs/risk-policy.ts';
 import { outputNames, RustFunction } from '../constructs/rust-function.ts';
 import type { SecretKey } from '../constructs/secret-key.ts';
-import { followCoupons, ScheduledFunction, takeFrom } from '../constructs/triggers.ts';
+import { followTable, ScheduledFunction, takeFrom } from '../constructs/triggers.ts';
 import type { DeadLetterQueue, WorkQueue } from '../constructs/work-queue.ts';
 
 export interface CouponStackProps extends StackProps {
   readonly config: StageConfig;
   readonly couponTable: CouponTable;
   readonly claimQueue: WorkQueue;
-  readonly notificationQueue: WorkQueue;
+  readonly notificationEventQueue: WorkQueue;
   readonly riskPolicy: RiskPolicy;
   readonly riskKey: SecretKey;
 }
@@ -24,7 +25,8 @@ export class CouponStack extends Stack {
   readonly uncounted: DeadLetterQueue;
 
   constructor(scope: Construct, id: string, props: CouponStackProps) {
-    const { config, couponTable, claimQueue, notificationQueue, riskPolicy, riskKey, ...stackProps } = props;
+    const { config, couponTable, claimQueue, notificationEventQueue, ...others } = props;
+    const { riskPolicy, riskKey, ...stackProps } = others;
     super(scope, id, stackProps);
     const environment = { COUPON_TABLE: couponTable.tableName };
 
@@ -188,12 +190,12 @@ export class CouponStack extends Stack {
         // Ends before the next run begins.
         timeout: Duration.minutes(9),
         p99Goal: Duration.minutes(5),
-        environment: { ...environment, NOTIFICATION_QUEUE_URL: notificationQueue.queueUrl },
+        environment: { ...environment, NOTIFICATION_EVENT_QUEUE_URL: notificationEventQueue.queueUrl },
         permissions: [
           couponTable.allowListingExpiring(),
           couponTable.allowOn('USER#*', 'dynamodb:BatchGetItem'),
           couponTable.allowOn('EXPIRY#REMINDED', 'dynamodb:GetItem', 'dynamodb:UpdateItem'),
-          notificationQueue.allow('sqs:SendMessage'),
+          notificationEventQueue.allow('sqs:SendMessage'),
         ],
       }),
 
@@ -231,7 +233,9 @@ export class CouponStack extends Stack {
       batchSize: 100,
       maxConcurrency: config.queuedClaimConcurrency,
     });
-    this.uncounted = followCoupons(couponTable, this.functions['count-coupon-facts'], {
+    this.uncounted = followTable(couponTable, this.functions['count-coupon-facts'], {
+      of: 'Coupons',
+      filter: { dynamodb: { Keys: { sk: { S: FilterRule.beginsWith('COUPON#') } } } },
       batchSize: 1000,
       // Each batch adds up to one write per report; nobody reads reports by the second.
       maxBatchingWindow: Duration.seconds(config.stage === 'local' ? 0 : 5),

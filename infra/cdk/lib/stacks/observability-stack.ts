@@ -5,44 +5,46 @@ import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { Construct } from 'constructs';
 import type { StageConfig } from '../config.ts';
-import { Alarms, type StreamReader } from '../constructs/alarms.ts';
-import type { CouponTable } from '../constructs/coupon-table.ts';
-import type { RustFunction } from '../constructs/rust-function.ts';
+import { Alarms } from '../constructs/alarms.ts';
+import { FIRST_PROVIDERS } from '../constructs/notification-channels-document.ts';
+import { NotificationDashboard } from '../constructs/notification-dashboard.ts';
 import { SaleDashboard } from '../constructs/sale-dashboard.ts';
-import type { WorkQueue } from '../constructs/work-queue.ts';
+import type { Watched } from '../constructs/widgets.ts';
 
 export interface ObservabilityStackProps extends StackProps {
   readonly config: StageConfig;
   readonly api: HttpApi;
-  readonly functions: readonly RustFunction[];
-  readonly queues: readonly WorkQueue[];
-  readonly stream: StreamReader;
-  readonly couponTable: CouponTable;
+  readonly coupons: Watched;
+  readonly notifications: Watched;
 }
 
 /** Who is told when something is wrong, and where to look. */
 export class ObservabilityStack extends Stack {
   constructor(scope: Construct, id: string, props: ObservabilityStackProps) {
-    const { config, api, functions, queues, stream, couponTable, ...stackProps } = props;
+    const { config, api, coupons, notifications, ...stackProps } = props;
     super(scope, id, stackProps);
 
     const topic = new Topic(this, 'AlarmTopic', { enforceSSL: true });
     if (config.alarmEmail) topic.addSubscription(new EmailSubscription(config.alarmEmail));
 
     const alarms = new Alarms(this, 'Alarms', new SnsAction(topic));
-    functions.forEach((fn) => {
-      alarms.watchFunction(fn);
-    });
-    queues.forEach((queue) => {
-      alarms.watchQueue(queue);
-    });
-    alarms.watchStream(stream);
     alarms.watchApi(api);
-    alarms.watchTable(couponTable);
-    // The local AWS has no metric math.
-    if (config.stage !== 'local') alarms.watchTableFailures(couponTable);
+    for (const { functions, queues, stream, table } of [coupons, notifications]) {
+      for (const fn of functions) alarms.watchFunction(fn);
+      for (const queue of queues) alarms.watchQueue(queue);
+      alarms.watchStream(stream);
+      alarms.watchTable(table);
+      // The local AWS has no metric math.
+      if (config.stage !== 'local') alarms.watchTableFailures(table);
+    }
+    alarms.watchLateness();
+    for (const provider of FIRST_PROVIDERS) {
+      alarms.watchProviderLeftAlone(provider);
+      if (config.stage !== 'local') alarms.watchProviderFailures(provider);
+    }
 
-    new SaleDashboard(this, 'Sale', { api, functions, queues, stream, table: couponTable });
+    new SaleDashboard(this, 'Sale', { api, ...coupons });
+    new NotificationDashboard(this, 'Notifications', notifications);
     new CfnOutput(this, 'AlarmTopicArn', { value: topic.topicArn });
   }
 }

@@ -35,11 +35,13 @@ impl Consumed {
         }
     }
 
-    pub(crate) fn read<'a>(&self, capacity: impl IntoIterator<Item = &'a ConsumedCapacity>) {
+    /// A read was charged so much.
+    pub fn read<'a>(&self, capacity: impl IntoIterator<Item = &'a ConsumedCapacity>) {
         self.half_reads.fetch_add(halves(capacity), Ordering::Relaxed);
     }
 
-    pub(crate) fn write<'a>(&self, capacity: impl IntoIterator<Item = &'a ConsumedCapacity>) {
+    /// A write was charged so much.
+    pub fn write<'a>(&self, capacity: impl IntoIterator<Item = &'a ConsumedCapacity>) {
         self.half_writes.fetch_add(halves(capacity), Ordering::Relaxed);
     }
 }

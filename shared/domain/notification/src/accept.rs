@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     Added, Fault, Message, MessageStore, Params, Receiver, Renderer, State, Template, TemplateReader,
     TemplateRef, TemplateVersion,
+    cancel::CANCELLED_AHEAD,
     message::{digest, first, message_id},
 };
 
@@ -61,7 +62,7 @@ pub struct Taken {
     pub id: MessageId,
     /// To whom.
     pub receiver: Receiver,
-    /// Whether it had been taken before.
+    /// Whether it had been taken before, or cancelled ahead.
     pub is_repeat: bool,
 }
 
@@ -118,16 +119,17 @@ pub async fn accept(
     let Checked { new, template } = checked;
     let fingerprint = fingerprint(new);
     let is_single = new.receivers.len() == 1 && new.broadcast.is_none();
-    stream::iter(&new.receivers)
+    // Of owned receivers: with borrowed ones the compiler cannot tell that the future is `Send`.
+    stream::iter(new.receivers.iter().cloned())
         .map(|receiver| {
             let message = Message {
-                id: message_id(&new.scope, &new.key, receiver),
+                id: message_id(&new.scope, &new.key, &receiver),
                 channel: new.channel,
                 priority: new.priority,
                 category: template.category,
                 template: TemplateRef { code: template.code.clone(), version: template.version },
                 params: new.params.clone(),
-                receiver: receiver.clone(),
+                receiver,
                 accepted_at: now,
                 scheduled_at: new.scheduled_at.filter(|at| *at > now),
                 expires_at: new.expires_at,
@@ -146,6 +148,7 @@ pub async fn accept(
                 let is_repeat = match store.add(&message).await? {
                     Added::New => false,
                     Added::Known(known) if known.fingerprint == fingerprint => true,
+                    Added::Known(known) if known.fingerprint == CANCELLED_AHEAD => true,
                     Added::Known(_) => return Err(AcceptError::KeyReused),
                 };
                 Ok(Taken { id: message.id, receiver: message.receiver, is_repeat })

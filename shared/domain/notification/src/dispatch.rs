@@ -7,10 +7,10 @@
 //! | What the provider says | What happens |
 //! |---|---|
 //! | taken | sent |
-//! | [`Verdict::FailOver`] | the next provider, at once |
+//! | [`Verdict::FailOver`], [`Verdict::Skip`] | the next provider, at once |
 //! | [`Verdict::Retry`] | the next provider, at once; where there is none, again after a pause |
 //! | [`Verdict::GiveUp`], [`Verdict::Suppress`] | failed; the address may be suppressed |
-//! | [`Verdict::Unknown`], or nothing | when the lease is over the provider is asked |
+//! | [`Verdict::Unknown`], or nothing | when the lease is over the provider is asked, and again if it cannot tell |
 //!
 //! [`MAX_ATTEMPTS`] such rounds, then it is failed and has a dead letter.
 
@@ -33,6 +33,10 @@ pub const MAX_ATTEMPTS: u32 = 3;
 
 /// How late a message that waits may be looked at again when no provider can be called.
 const NO_PROVIDER_PAUSE: SignedDuration = SignedDuration::from_secs(1);
+
+/// For how long after a call a provider is asked what became of it, before nobody will ever know: one that is down cannot
+/// tell either, and that is when most answers are lost.
+const ASKED_FOR: SignedDuration = SignedDuration::from_mins(10);
 
 /// Where providers come from, and how often they may be called.
 pub trait Gateway: Sync {
@@ -214,6 +218,7 @@ where
             rendered,
             category: message.category,
             accepted_at: message.accepted_at,
+            due_at: message.due_at(),
         };
         self.send(message, config, &outgoing, None).await
     }
@@ -248,6 +253,7 @@ where
             rendered,
             category: message.category,
             accepted_at: message.accepted_at,
+            due_at: message.due_at(),
         };
         match called.outcome(&outgoing, since).await {
             Outcome::Accepted(accepted) => {
@@ -255,13 +261,19 @@ where
                 self.record_sent(&message, provider, &accepted).await
             }
             Outcome::NotAccepted => self.retry(&message, &Failure::new(Verdict::Retry, "not-accepted")).await,
-            Outcome::Unknown if called.is_idempotent() || config.delivery == Delivery::AtLeastOnce => {
+            Outcome::Unknown if called.recognises(since, now) || config.delivery == Delivery::AtLeastOnce => {
                 if message.attempts >= MAX_ATTEMPTS {
                     return self.bury(&message, "outcome-unknown", now).await;
                 }
                 let again = self.replaced(message.again("outcome-unknown")).await?;
                 // Whoever may have it recognises it, if anybody does.
                 self.send(again, config, &outgoing, Some(provider)).await
+            }
+            // Each time after twice as long: with a lease of 90 s four times in twelve minutes.
+            Outcome::Unknown if now.duration_since(since) < ASKED_FOR => {
+                let wait = now.duration_since(since).min(crate::MAX_DELAY);
+                let at = now.checked_add(wait).unwrap_or(Timestamp::MAX);
+                Ok(Dispatched::Later { at, priority: message.priority, is_retry: true })
             }
             Outcome::Unknown => self.bury(&message, "outcome-unknown", now).await,
         }
@@ -353,6 +365,10 @@ where
             self.note_failure(candidate, config, &failure, failed_at);
             match failure.verdict {
                 Verdict::Retry | Verdict::FailOver => last = Some(failure),
+                // What those say who might have taken it is the better reason.
+                Verdict::Skip => {
+                    last.get_or_insert(failure);
+                }
                 Verdict::GiveUp | Verdict::Suppress => return Ok(Round::Final(failure)),
                 Verdict::Unknown => {
                     return Ok(match message.state {

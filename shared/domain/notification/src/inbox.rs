@@ -14,7 +14,7 @@ pub const MAX_UNREAD: u32 = 1_000;
 /// A place in an inbox: the newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct InboxPosition {
-    /// When the message was accepted.
+    /// When the message was to be sent.
     pub at: Timestamp,
     /// The message.
     pub id: MessageId,
@@ -25,7 +25,7 @@ pub struct InboxPosition {
 pub struct InboxEntry {
     /// The message: the entry has its id.
     pub id: MessageId,
-    /// When the message was accepted.
+    /// When the message was to be sent.
     pub at: Timestamp,
     /// What it is about.
     pub category: Category,

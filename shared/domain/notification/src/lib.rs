@@ -8,6 +8,7 @@
 
 mod accept;
 mod address;
+mod broadcast;
 mod cancel;
 mod channels;
 mod dispatch;
@@ -15,6 +16,7 @@ mod inbox;
 mod message;
 mod preferences;
 mod provider;
+mod redrive;
 mod report;
 mod reports;
 mod routing;
@@ -34,7 +36,14 @@ pub use accept::{
 pub use address::{
     Address, Contacts, Device, InvalidAddress, MAX_DEVICES, MailAddress, OpenId, PhoneNumber, Receiver,
 };
-pub use cancel::{CancelError, cancel};
+pub use broadcast::{
+    Audience, Broadcast, BroadcastAdded, BroadcastCreated, BroadcastError, BroadcastFailure,
+    BroadcastFigures, BroadcastKey, BroadcastShelf, BroadcastStatus, BroadcastStep, BroadcastSteps,
+    Broadcasts, CancelBroadcastError, CreateBroadcastError, Directory, DirectoryError, GuestGroup,
+    GuestListing, InvalidGroup, NewBroadcast, PAGES_PER_STEP, Stepped, cancel_broadcast, check_broadcast,
+    create_broadcast, take_step,
+};
+pub use cancel::{CancelError, Unwanted, cancel, cancel_ahead};
 pub use channels::{
     BreakerConfig, ChannelConfig, Channels, Delivery, InvalidChannels, MAX_PER_DAY, MAX_PROVIDERS,
     MAX_RATE_PER_SECOND, MAX_TIMEOUT, MAX_WEIGHT, ProviderConfig, ProviderKind,
@@ -46,6 +55,10 @@ pub use preferences::{
     DigestHour, InvalidHour, MARKETING_QUIET, Preferences, QuietHours, Ruling, SHANGHAI, may_opt_out, rule,
 };
 pub use provider::{Accepted, Failure, MAX_CODE_CHARS, Outcome, Outgoing, Provider, Verdict};
+pub use redrive::{
+    DeadLetterBox, Letter, MAX_EXAMPLES, MAX_REDRIVEN, MAX_SCANNED, Redrive, RedriveError, RedriveFilter,
+    Redriven, redrive,
+};
 pub use report::{DeliveryReport, Fate, Reported};
 pub use reports::{Recorded, References, record};
 pub use routing::{Health, order};
@@ -58,7 +71,7 @@ pub use schedule::{
 };
 pub use store::{
     Added, Caps, DeadLetters, Digests, DispatchQueue, GuestProfile, Guests, MessagePosition, MessageShelf,
-    MessageStore, QueueError, Wake,
+    MessageStore, QueueError, Schedules, Wake,
 };
 pub use template::{
     Fault, FilledTemplate, InvalidLanguage, Language, MAX_CONTENT_BYTES, MAX_LANGUAGES, MAX_LIST_ENTRIES,

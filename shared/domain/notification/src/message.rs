@@ -166,6 +166,17 @@ impl Message {
         }
     }
 
+    /// The provider that has it, or had it last.
+    pub fn provider(&self) -> Option<&ProviderName> {
+        match &self.state {
+            State::Pending | State::Cancelled { .. } => None,
+            State::Failed { provider, .. } => provider.as_ref(),
+            State::Sending { provider, .. }
+            | State::Sent { provider, .. }
+            | State::Delivered { provider, .. } => Some(provider),
+        }
+    }
+
     /// When it may be sent.
     pub fn due_at(&self) -> Timestamp {
         self.scheduled_at.unwrap_or(self.accepted_at)

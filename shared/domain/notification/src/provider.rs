@@ -25,6 +25,8 @@ pub struct Outgoing {
     pub category: Category,
     /// When it was accepted.
     pub accepted_at: Timestamp,
+    /// When it was to be sent: the place in an inbox, which is the same however late and often it is dispatched.
+    pub due_at: Timestamp,
 }
 
 /// The provider has taken the message.
@@ -43,6 +45,9 @@ pub enum Verdict {
     Retry,
     /// It was not taken, and will not be by this provider for now: it is down, out of credit, or set up wrongly.
     FailOver,
+    /// It was not taken, because this provider has no text or address for it, or serves another channel. Others may take it,
+    /// and nothing is said of how this one fares.
+    Skip,
     /// It was not taken, and no provider will: the message itself is at fault.
     GiveUp,
     /// It was not taken, and nothing to this address will be: the address is dead, or its owner wants nothing.
@@ -108,9 +113,10 @@ pub trait Provider: Send + Sync {
         Box::pin(async { Outcome::Unknown })
     }
 
-    /// Whether the provider recognises a repeated message by its id and delivers it once: then an unknown outcome is
-    /// resolved by sending again.
-    fn is_idempotent(&self) -> bool {
+    /// Whether, at `now`, the provider still recognises a message that it got at about `sent_at`, by its id, and delivers it
+    /// once: then an unknown outcome is resolved by sending again.
+    fn recognises(&self, sent_at: Timestamp, now: Timestamp) -> bool {
+        let _ = (sent_at, now);
         false
     }
 }

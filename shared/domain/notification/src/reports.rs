@@ -37,9 +37,11 @@ pub enum Recorded {
 /// Tries to write what a report changes, while others write too.
 const TRIES: usize = 4;
 
-/// Records one report: as often as it comes, and in any order.
+/// Records one report of the provider `from`: as often as it comes, and in any order. What a provider says of a message that
+/// another one has by now changes nothing about it.
 pub async fn record(
     store: &(impl MessageStore + Guests + References),
+    from: &ProviderName,
     report: &DeliveryReport,
 ) -> Result<Recorded, StoreError> {
     let id = match &report.of {
@@ -49,8 +51,8 @@ pub async fn record(
     let mut address = report.address.clone();
     let mut recorded = Recorded::Nothing;
     if let Some(id) = id {
-        for _ in 0..TRIES {
-            let Some(message) = store.message(id).await? else { break };
+        let mut tries = 0;
+        while let Some(message) = store.message(id).await? {
             if address.is_none() {
                 address = address_of(store, &message).await?;
             }
@@ -60,9 +62,16 @@ pub async fn record(
                 Fate::Complained => break,
             };
             let Ok(next) = next else { break };
+            if message.provider() != Some(from) {
+                break;
+            }
             if store.replace(&next).await? {
                 recorded = Recorded::Changed;
                 break;
+            }
+            tries += 1;
+            if tries == TRIES {
+                return Err(StoreError::Throttled("others were faster each time".into()));
             }
         }
     }

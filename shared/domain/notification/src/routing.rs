@@ -29,6 +29,8 @@ enum Breaker {
     Closed { failures: u32 },
     /// No calls before then; then one, whose outcome decides.
     Open { until: Timestamp },
+    /// No calls before then, because the provider asked for patience; then all, for it is not down.
+    Patient { until: Timestamp },
 }
 
 /// How long a provider that asks for patience is left alone, where it does not say: others may serve meanwhile.
@@ -45,21 +47,29 @@ impl Health {
                 breakers.insert(provider.clone(), opened(now, config));
                 true
             }
-            Some(Breaker::Open { .. }) => false,
+            Some(Breaker::Patient { until }) if *until <= now => {
+                breakers.remove(provider);
+                true
+            }
+            Some(Breaker::Open { .. } | Breaker::Patient { .. }) => false,
         }
     }
 
     /// When a provider that is left alone may be called again; none for one that may be called now.
     pub fn closed_until(&self, provider: &ProviderName, now: Timestamp) -> Option<Timestamp> {
         match self.breakers().get(provider) {
-            Some(Breaker::Open { until }) if *until > now => Some(*until),
-            None | Some(Breaker::Open { .. } | Breaker::Closed { .. }) => None,
+            Some(Breaker::Open { until } | Breaker::Patient { until }) if *until > now => Some(*until),
+            None | Some(Breaker::Open { .. } | Breaker::Patient { .. } | Breaker::Closed { .. }) => None,
         }
     }
 
     /// The provider has answered as it should, whatever it thinks of the message.
     pub fn succeeded(&self, provider: &ProviderName) {
-        self.breakers().remove(provider);
+        let mut breakers = self.breakers();
+        // The answer to a call that was under way when the provider asked for patience takes nothing back.
+        if !matches!(breakers.get(provider), Some(Breaker::Patient { .. })) {
+            breakers.remove(provider);
+        }
     }
 
     /// The provider has not taken a message. Says whether it is left alone from now on that was not before.
@@ -72,13 +82,14 @@ impl Health {
         now: Timestamp,
     ) -> bool {
         match verdict {
+            Verdict::Skip => false,
             Verdict::GiveUp | Verdict::Suppress => {
                 self.succeeded(provider);
                 false
             }
             Verdict::Retry => {
                 let until = after(now, retry_after.unwrap_or(PATIENCE));
-                self.breakers().insert(provider.clone(), Breaker::Open { until });
+                self.breakers().insert(provider.clone(), Breaker::Patient { until });
                 false
             }
             Verdict::FailOver | Verdict::Unknown => {
@@ -88,6 +99,8 @@ impl Health {
                     Some(Breaker::Closed { failures }) => failures.saturating_add(1),
                     // The one call that was let through.
                     Some(Breaker::Open { .. }) => config.failures,
+                    // A call that was under way when the provider asked for patience.
+                    Some(Breaker::Patient { .. }) => return false,
                 };
                 let opens = failures >= config.failures;
                 let next = if opens { opened(now, config) } else { Breaker::Closed { failures } };
@@ -194,8 +207,11 @@ mod tests {
         let (health, a) = (Health::default(), name("a"));
         let wait = Some(Duration::from_secs(7));
         assert!(!health.failed(&a, Verdict::Retry, wait, CONFIG, at(0)));
+        health.succeeded(&a);
+        assert!(!fail(&health, Verdict::Unknown, 1), "what was under way before");
         assert!(!health.admits(&a, CONFIG, at(6)));
-        assert!(health.admits(&a, CONFIG, at(7)));
+        assert_eq!(health.closed_until(&a, at(6)), Some(at(7)));
+        assert!((0..3).all(|_| health.admits(&a, CONFIG, at(7))), "all: it is not down, and needs no probe");
     }
 
     fn channels(providers: &str) -> Channels {

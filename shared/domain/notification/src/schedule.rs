@@ -7,7 +7,7 @@
 
 use domain_coupon::{Page, StoreError};
 use domain_ids::MessageId;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{DispatchQueue, Message, MessageStore, QueueError, Status, Wake};
@@ -108,7 +108,8 @@ pub struct Swept {
     pub is_complete: bool,
 }
 
-/// Gives what is due before `now` + [`LOOKAHEAD`] to the queues, while there is time left.
+/// Gives what is due before `now` + [`LOOKAHEAD`] to the queues, while there is time left. After an error, which is told once
+/// every part of the list had its turn, a repeat takes what is left.
 pub async fn sweep<S: DueMessages, Q: DispatchQueue>(
     store: &S,
     queue: &Q,
@@ -116,17 +117,21 @@ pub async fn sweep<S: DueMessages, Q: DispatchQueue>(
     is_time_left: impl Fn() -> bool + Sync,
 ) -> Result<Swept, WakeError> {
     let is_time_left = &is_time_left;
-    let parts: Vec<Swept> = stream::iter(0..DUE_SHARDS)
+    let parts: Vec<Result<Swept, WakeError>> = stream::iter(0..DUE_SHARDS)
         .map(|shard| sweep_part(store, queue, shard, now, is_time_left))
         .buffer_unordered(SHARDS_AT_ONCE)
-        .try_collect()
-        .await?;
+        .collect()
+        .await;
+    // A part that fails holds up no other: of many writes each minute some always fail, and each sweep would end early.
     let none = Swept { is_complete: true, ..Swept::default() };
-    Ok(parts.into_iter().fold(none, |sum, part| Swept {
-        queued: sum.queued + part.queued,
-        latest_ms: sum.latest_ms.max(part.latest_ms),
-        is_complete: sum.is_complete && part.is_complete,
-    }))
+    parts.into_iter().try_fold(none, |sum, part| {
+        let part = part?;
+        Ok(Swept {
+            queued: sum.queued + part.queued,
+            latest_ms: sum.latest_ms.max(part.latest_ms),
+            is_complete: sum.is_complete && part.is_complete,
+        })
+    })
 }
 
 async fn sweep_part<S: DueMessages, Q: DispatchQueue>(
@@ -192,4 +197,78 @@ pub async fn wake(
         Plan::Wait | Plan::Nothing => {}
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::{
+        Added, Receiver,
+        fixtures::{at, message},
+        message_id,
+    };
+
+    /// A table of messages that are due, of which one part cannot be read, and a queue.
+    struct World {
+        due: Vec<Message>,
+        unreadable: u16,
+        woken: Mutex<Vec<MessageId>>,
+    }
+
+    impl MessageStore for World {
+        async fn add(&self, _: &Message) -> Result<Added, StoreError> {
+            Ok(Added::New)
+        }
+
+        async fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
+            Ok(self.due.iter().find(|message| message.id == id).cloned())
+        }
+
+        async fn replace(&self, _: &Message) -> Result<bool, StoreError> {
+            Ok(true)
+        }
+    }
+
+    impl DueMessages for World {
+        async fn due(
+            &self,
+            shard: u16,
+            _: Timestamp,
+            _: Option<Due>,
+            _: u16,
+        ) -> Result<Page<Due, Due>, StoreError> {
+            if shard == self.unreadable {
+                return Err(StoreError::Unavailable("down".into()));
+            }
+            let of_part = self.due.iter().filter(|message| due_shard(message.id) == shard);
+            let items = of_part.map(|message| Due { at: message.due_at(), id: message.id }).collect();
+            Ok(Page { items, next: None })
+        }
+    }
+
+    impl DispatchQueue for World {
+        async fn wake(&self, wakes: &[Wake], _: Timestamp) -> Result<(), QueueError> {
+            self.woken.lock().unwrap().extend(wakes.iter().map(|wake| wake.id));
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_part_that_fails_holds_up_no_other() {
+        let due: Vec<Message> = (0..200)
+            .map(|n| {
+                let receiver: Receiver = format!("guest-{n}").parse().unwrap();
+                let id = message_id("test", "key", &receiver);
+                Message { id, receiver, waits: true, scheduled_at: Some(at(60)), ..message() }
+            })
+            .collect();
+        let unreadable = due_shard(due[0].id);
+        let others = due.iter().filter(|message| due_shard(message.id) != unreadable).count();
+        let world = World { due, unreadable, woken: Mutex::default() };
+        let swept = sweep(&world, &world, at(0), || true).await;
+        assert!(matches!(swept, Err(WakeError::Store(_))), "the error is told: {swept:?}");
+        assert_eq!(world.woken.lock().unwrap().len(), others);
+    }
 }

@@ -152,3 +152,14 @@ pub trait DeadLetters: Sync {
         reason: &str,
     ) -> impl Future<Output = Result<(), QueueError>> + Send;
 }
+
+/// Where single messages wait for their time outside of the table.
+pub trait Schedules: Sync {
+    /// Has a message woken at `at`; where that is over at `now`, soon. A message that is scheduled stays as it is.
+    fn schedule(
+        &self,
+        id: MessageId,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), QueueError>> + Send;
+}

@@ -6,10 +6,13 @@ mod world;
 use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
 
 use domain_channel::{Category, Channel, Priority};
-use domain_ids::MessageId;
+use domain_coupon::StoreError;
+use domain_ids::{MessageId, ProviderName};
 use domain_notification::{
-    AcceptError, DigestHour, Dispatched, Failure, Health, LEASE, MAX_DELAY, NewNotification, ParamValue,
-    Params, Preferences, QuietHours, Receiver, Status, Taken, Verdict, accept, cancel, check,
+    AcceptError, Added, CancelError, DeliveryReport, DigestHour, Dispatched, Failure, Fate, Health, LEASE,
+    MAX_DELAY, Message, MessageStore, NewNotification, ParamValue, Params, Preferences, QuietHours, Receiver,
+    Recorded, Reported, Status, Taken, TemplateRef, Unwanted, Verdict, accept, cancel, cancel_ahead, check,
+    message_id, record,
 };
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -153,10 +156,27 @@ async fn unheard(world: &Arc<World>, template: &str, provider: &str) -> (Message
 #[tokio::test]
 async fn an_unknown_outcome_is_never_a_second_text_message() {
     let world = world();
-    let (id, became) = unheard(&world, "sms", "a").await;
-    assert_eq!(became, buried("outcome-unknown"));
+    let (id, mut became) = unheard(&world, "sms", "a").await;
+    let mut questions = 1;
+    while let Dispatched::Later { at, .. } = became {
+        world.set(at);
+        became = dispatch(&world, &Health::default(), id).await.unwrap();
+        questions += 1;
+    }
+    assert_eq!((became, questions), (buried("outcome-unknown"), 4));
     assert_eq!((world.taken("a"), world.taken("b")), (1, 0));
     assert_eq!(world.get(id).status(), Status::Failed);
+}
+
+#[tokio::test]
+async fn a_provider_that_cannot_tell_yet_is_asked_again() {
+    let world = world();
+    let (id, became) = unheard(&world, "sms", "a").await;
+    let Dispatched::Later { at, .. } = became else { panic!("{became:?}") };
+    world.tells("a");
+    world.set(at);
+    assert_eq!(dispatch(&world, &Health::default(), id).await.unwrap(), sent("a"));
+    assert_eq!((world.taken("a"), world.taken("b")), (1, 0));
 }
 
 #[tokio::test]
@@ -341,6 +361,105 @@ async fn a_request_that_is_repeated_takes_what_is_missing() {
     assert!(matches!(take(&world, other).await, Err(AcceptError::KeyReused)));
 }
 
+/// What [`new`] asks for, not wanted.
+fn unwanted() -> Unwanted {
+    Unwanted {
+        scope: "test".into(),
+        key: "key".into(),
+        receiver: "ann".parse().unwrap(),
+        channel: Channel::Sms,
+        priority: Priority::Normal,
+        category: Category::Order,
+        template: TemplateRef { code: "sms".parse().unwrap(), version: 1 },
+    }
+}
+
+#[tokio::test]
+async fn what_is_cancelled_before_anybody_asks_for_it_is_not_sent() {
+    let (world, health) = (world(), Health::default());
+    let ahead = cancel_ahead(&*world, &unwanted(), world.now()).await.unwrap();
+    for priority in [Priority::Normal, Priority::Urgent] {
+        let taken = take(&world, NewNotification { priority, ..new("sms") }).await.unwrap();
+        assert_eq!((taken[0].id, taken[0].is_repeat), (ahead.id, true));
+    }
+    assert_eq!(cancel_ahead(&*world, &unwanted(), world.now()).await.unwrap(), ahead, "a repeat");
+    assert_eq!(world.messages().len(), 1);
+    assert_eq!(world.get(ahead.id), ahead);
+    let became = dispatch(&world, &health, ahead.id).await.unwrap();
+    assert_eq!((became, world.calls("a")), (Dispatched::Done(Some(Status::Cancelled)), 0));
+    accepted(&world, NewNotification { key: "other".into(), ..new("sms") }).await;
+    assert_eq!(world.messages().len(), 2);
+}
+
+#[tokio::test]
+async fn what_was_sent_is_not_cancelled_any_more() {
+    let (world, health) = (world(), Health::default());
+    let id = accepted(&world, new("sms")).await;
+    dispatch(&world, &health, id).await.unwrap();
+    let late = cancel_ahead(&*world, &unwanted(), world.now()).await;
+    assert!(matches!(late, Err(CancelError::TooLate(Status::Sent))), "{late:?}");
+}
+
+/// A store in which there is a message as soon as somebody has not found it.
+struct Meanwhile<'a>(&'a World, Message);
+
+impl MessageStore for Meanwhile<'_> {
+    async fn add(&self, message: &Message) -> Result<Added, StoreError> {
+        self.0.add(message).await
+    }
+
+    async fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
+        let found = self.0.message(id).await?;
+        if found.is_none() {
+            self.0.add(&self.1).await?;
+        }
+        Ok(found)
+    }
+
+    async fn replace(&self, next: &Message) -> Result<bool, StoreError> {
+        self.0.replace(next).await
+    }
+}
+
+#[tokio::test]
+async fn what_is_asked_for_while_it_is_cancelled_is_cancelled() {
+    let (world, other) = (world(), world());
+    let asked_for = other.get(accepted(&other, new("sms")).await);
+    let store = Meanwhile(&world, asked_for);
+    let cancelled = cancel_ahead(&store, &unwanted(), world.now()).await.unwrap();
+    assert_eq!((cancelled.status(), cancelled.revision), (Status::Cancelled, 2));
+    assert_eq!(world.get(cancelled.id), cancelled);
+}
+
+proptest! {
+    #[test]
+    fn a_message_that_was_asked_for_and_cancelled_is_cancelled_in_whatever_order(
+        steps in proptest::collection::vec((any::<bool>(), 0..4_u32, any::<bool>()), 0..12),
+        ends_with_the_request: bool,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let world = world();
+            let last = [(!ends_with_the_request, 0, false), (ends_with_the_request, 0, false)];
+            for (asks, fail_after, is_reply_lost) in steps.into_iter().chain(last) {
+                world.fail_after.store(fail_after, Ordering::Relaxed);
+                world.is_reply_lost.store(is_reply_lost, Ordering::Relaxed);
+                if asks {
+                    let taken = take(&world, new("sms")).await;
+                    prop_assert!(matches!(taken, Ok(_) | Err(AcceptError::Store(_))), "{taken:?}");
+                } else {
+                    let ended = cancel_ahead(&*world, &unwanted(), world.now()).await;
+                    prop_assert!(matches!(ended, Ok(_) | Err(CancelError::Store(_))), "{ended:?}");
+                }
+            }
+            let id = message_id("test", "key", &"ann".parse().unwrap());
+            prop_assert_eq!(world.messages().len(), 1);
+            prop_assert_eq!(world.get(id).status(), Status::Cancelled);
+            Ok(())
+        })?;
+    }
+}
+
 /// What happens to one message, step by step.
 #[derive(Debug, Clone)]
 enum Step {
@@ -423,4 +542,41 @@ proptest! {
             Ok(())
         })?;
     }
+}
+
+fn report(id: MessageId, fate: Fate) -> DeliveryReport {
+    DeliveryReport { of: Reported::Message(id), fate, at: at(9), address: None }
+}
+
+#[tokio::test]
+async fn a_report_changes_a_message_once_and_only_of_the_provider_that_has_it() {
+    let (world, health) = (world(), Health::default());
+    let [a, b] = ["a", "b"].map(|name| name.parse::<ProviderName>().unwrap());
+    world.answer("a", [fail(Verdict::FailOver)]);
+    let id = accepted(&world, new("sms")).await;
+    assert_eq!(dispatch(&world, &health, id).await.unwrap(), sent("b"));
+    let late = report(id, Fate::Failed("LATE".into()));
+    assert_eq!(record(&*world, &a, &late).await.unwrap(), Recorded::Nothing, "the other one has it");
+    let delivered = report(id, Fate::Delivered);
+    assert_eq!(record(&*world, &b, &delivered).await.unwrap(), Recorded::Changed);
+    for fate in [Fate::Delivered, Fate::Failed("X".into())] {
+        assert_eq!(record(&*world, &b, &report(id, fate)).await.unwrap(), Recorded::Nothing);
+    }
+    assert_eq!((world.get(id).status(), world.suppressed()), (Status::Delivered, 0));
+}
+
+#[tokio::test]
+async fn a_bounce_fails_the_message_and_ends_the_address() {
+    let (world, health) = (world(), Health::default());
+    let m: ProviderName = "m".parse().unwrap();
+    let id = accepted(&world, new("email")).await;
+    dispatch(&world, &health, id).await.unwrap();
+    for expected in [Recorded::Changed, Recorded::Nothing] {
+        let bounced = report(id, Fate::Bounced("Permanent".into()));
+        assert_eq!(record(&*world, &m, &bounced).await.unwrap(), expected);
+    }
+    let message = world.get(id);
+    assert_eq!((message.status(), message.error.as_deref()), (Status::Failed, Some("Permanent")));
+    let next = accepted(&world, NewNotification { key: "next".into(), ..new("email") }).await;
+    assert_eq!(dispatch(&world, &health, next).await.unwrap(), Dispatched::Refused("suppressed".into()));
 }

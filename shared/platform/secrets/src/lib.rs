@@ -1,14 +1,20 @@
-//! Secrets from AWS Secrets Manager, read once, in `main`.
+//! Secrets from AWS Secrets Manager.
 //!
 //! The environment has a secret's name or ARN, never the secret: environments are shown in consoles and in deployments.
-//! A function that cannot have its secret fails its cold start with a message that names the variable. A secret that
-//! was changed is seen by the environments that start after that.
+//!
+//! What a function cannot work without, it [`read`]s once, in `main`: where it cannot have it, it fails its cold start with
+//! a message that names the variable, and a secret that was changed is seen by the environments that start after that. A
+//! [`CachedSecret`] is read when it is first needed, and again while the function runs.
+
+mod cached;
 
 use std::{error::Error, str::FromStr};
 
 use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::Client;
 use platform_config::{ConfigError, Env};
+
+pub use cached::CachedSecret;
 
 /// A secret is not to be had, or not usable. The text never shows it.
 #[derive(Debug, thiserror::Error)]

@@ -9,7 +9,7 @@ use super::rounds::Side;
 use crate::{clock, progress, statistics::median};
 
 /// Rounds of each side, of which the first is not counted.
-const ROUNDS: usize = 11;
+pub const ROUNDS: usize = 11;
 
 /// What one claim takes.
 #[derive(Debug, Default, Serialize)]

@@ -353,7 +353,7 @@ impl Provider for Named {
         Box::pin(async move { outcome })
     }
 
-    fn is_idempotent(&self) -> bool {
+    fn recognises(&self, _: Timestamp, _: Timestamp) -> bool {
         self.world.account(self.name.as_str(), |account| account.is_idempotent)
     }
 }

@@ -1,0 +1,3 @@
+//! Lets operators say which events of the platform become which messages.
+
+pub mod handler;

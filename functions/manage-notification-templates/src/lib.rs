@@ -1,0 +1,3 @@
+//! Lets operators write what messages say, look at it and send it to themselves.
+
+pub mod handler;

@@ -1,0 +1,3 @@
+//! Turns events of the platform into messages, by rules.
+
+pub mod handler;

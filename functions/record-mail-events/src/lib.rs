@@ -1,0 +1,3 @@
+//! Records what SES says became of mails.
+
+pub mod handler;
