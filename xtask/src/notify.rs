@@ -92,7 +92,9 @@ pub(crate) async fn command(arguments: Arguments) -> Result<ExitCode> {
     }
     if let Some(at) = arguments.at {
         println!("Accepted for {at}:");
-        samples.iter().for_each(|it| println!("{:<9} {:<24} {}", it.channel, it.template, it.id));
+        for it in &samples {
+            println!("{:<9} {:<24} {}", it.channel, it.template, it.id);
+        }
         return Ok(ExitCode::SUCCESS);
     }
     let step = progress.step("wait until they are sent");

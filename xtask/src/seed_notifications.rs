@@ -39,7 +39,8 @@ pub(crate) async fn seed(endpoints: &Endpoints, identity: &Identity, api: &Api, 
         let path = "/v1/admin/notification-templates";
         let answer = api.send(Method::POST, path, Some(token), Some(&template)).await?;
         let is_there = answer.status == StatusCode::CREATED || answer.problem() == Some("template-exists");
-        ensure!(is_there, "cannot seed the template {}: {}", template["code"], answer.brief());
+        let code = template.get("code").and_then(Value::as_str).unwrap_or_default();
+        ensure!(is_there, "cannot seed the template {code}: {}", answer.brief());
     }
     for mut rule in list(RULES)? {
         // Its place says which it is.

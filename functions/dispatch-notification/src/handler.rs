@@ -6,7 +6,7 @@ use contracts::QueuedMessage;
 use domain_ids::MessageId;
 use domain_notification::{
     Caps, DeadLetters, Digests, Dispatch, DispatchError, DispatchQueue, Dispatched, Gateway, Guests,
-    MessageStore, References, Renderer, TemplateReader, Wake,
+    MessageStore, References, Renderer, Status, TemplateReader, Wake,
 };
 use jiff::Timestamp;
 use platform_batch::{
@@ -82,7 +82,7 @@ async fn act(
         }
         Dispatched::Done(status) => {
             count("done");
-            tracing::info!(message.id = %id, message.status = status.map(|it| it.name()), "nothing to do");
+            tracing::info!(message.id = %id, message.status = status.map(Status::name), "nothing to do");
         }
         Dispatched::Refused(reason) => {
             count("refused");

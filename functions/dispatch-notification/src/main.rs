@@ -54,7 +54,7 @@ async fn main() -> Result<(), Error> {
             let channels = channels.current(now()).await;
             let (store, templates, renderer, gateway, health, queues, dead_letters) = &*parts;
             let dispatch =
-                Dispatch { store, templates, renderer, gateway, health, channels: &*channels, clock: now };
+                Dispatch { store, templates, renderer, gateway, health, channels: &channels, clock: now };
             handler::handle(&dispatch, queues, dead_letters, event).await as Result<_, Infallible>
         }
     })

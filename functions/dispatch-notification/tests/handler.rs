@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use aws_config::BehaviorVersion;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput;
 use aws_smithy_mocks::{RuleMode, mock, mock_client};
 use dispatch_notification::{
@@ -79,7 +80,7 @@ impl Bench {
             mock_client!(aws_sdk_secretsmanager, RuleMode::MatchAny, [&rule]),
             "arn".into(),
         );
-        let config = aws_config::SdkConfig::builder().build();
+        let config = aws_config::SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();
         let time_out = std::time::Duration::from_secs(1);
         let providers = Providers::new(
             notification_ses::client(&config, time_out),

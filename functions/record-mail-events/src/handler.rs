@@ -13,7 +13,7 @@ use platform_batch::{
 };
 use serde::Deserialize;
 
-/// What the channels that the platform begins with call SES.
+/// What the channels call SES. An event changes nothing about a message that a provider of another name has.
 pub const PROVIDER: &str = "ses";
 
 /// Events worked on at once: some three calls of the store each.

@@ -214,10 +214,20 @@ async fn an_event_that_is_faster_than_the_record_of_the_call_is_recorded() {
 }
 
 #[tokio::test]
+async fn a_message_that_another_provider_has_by_now_stays_as_it_is() {
+    let provider = "sendgrid".parse().unwrap();
+    let message = pending(sample_id(), "mailto:guest@example.com").lease(&provider, NOW).unwrap();
+    let desk = Desk::with(message).await;
+    assert!(desk.deliver(&[bounce("Permanent")]).await.is_empty());
+    assert_eq!(desk.status(sample_id()).await, Status::Sending);
+    assert!(desk.is_suppressed().await);
+}
+
+#[tokio::test]
 async fn the_same_event_twice_changes_nothing_more() {
     for event in [delivery(), bounce("Permanent"), complaint(&json!([{ "emailAddress": ADDRESS }]))] {
         let desk = Desk::with(sent(sample_id(), "mailto:guest@example.com")).await;
-        assert!(desk.deliver(&[event.clone()]).await.is_empty());
+        assert!(desk.deliver(std::slice::from_ref(&event)).await.is_empty());
         let items = desk.items().await;
         assert!(desk.deliver(&[event.clone(), event]).await.is_empty());
         assert_eq!(desk.items().await, items);

@@ -242,7 +242,10 @@ const ELSEWHERE: Partial<Record<FunctionName, Record<string, string[]>>> = {
       'ReceiveMessage',
     ]),
   },
-  'receive-delivery-report': { ProviderSecrets: ['GetSecretValue'] },
+  'receive-delivery-report': {
+    NotificationChannelsProfile: ['GetLatestConfiguration', 'StartConfigurationSession'],
+    ProviderSecrets: ['GetSecretValue'],
+  },
   'record-mail-events': { MailEventQueue: CONSUMES },
   'manage-notification-preferences': {
     'app/APNS/flashsale': ['CreatePlatformEndpoint'],
@@ -331,7 +334,7 @@ const ENVIRONMENT: Partial<Record<FunctionName, string[]>> = {
   ],
   'broadcast-notifications': ['BROADCAST_QUEUE_URL', 'USER_POOL_ID'],
   'redrive-notifications': [...URLS_OF_QUEUES, ...URLS_OF_DEAD_LETTERS],
-  'receive-delivery-report': ['PROVIDER_SECRETS'],
+  'receive-delivery-report': ['NOTIFICATION_CHANNELS', 'PROVIDER_SECRETS'],
   'manage-notification-preferences': ['APNS_APPLICATION_ARN', 'FCM_APPLICATION_ARN'],
 };
 

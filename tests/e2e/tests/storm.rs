@@ -5,6 +5,7 @@
 use e2e::{Person, send, until};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 use xtask::{Stack, sale};
 
 const FAULTS: &str = "/_microburst/rules";
@@ -34,9 +35,13 @@ fn on(operations: &[&str], probability: f64, fault: &Value) -> Vec<Value> {
     operations.iter().map(rule).collect()
 }
 
+/// One test at a time makes the weather.
+static WEATHER: Mutex<()> = Mutex::const_new(());
+
 #[test]
 fn a_sale_survives_every_storm() {
     e2e::deployed("storm", true, async |stack| {
+        let _weather = WEATHER.lock().await;
         let throttling =
             on(&CLAIMING, 0.3, &json!({"error": {"code": "ProvisionedThroughputExceededException"}}));
         let outage = on(&CLAIMING, 0.3, &json!({"error": {"code": "InternalServerError", "status": 500}}));
@@ -76,6 +81,7 @@ fn a_sale_survives_every_storm() {
 #[test]
 fn replies_that_are_cut_put_nothing_into_an_inbox_twice() {
     e2e::deployed("storm", true, async |stack| {
+        let _weather = WEATHER.lock().await;
         let operator = Person::operator(stack.endpoints()).await;
         let mut guests = Vec::new();
         for n in 0..10 {

@@ -12,7 +12,7 @@ use crate::{command, seed_notifications::LOCAL_PUSH_APPLICATION, step::Progress,
 /// What the app is synthesized from, beside the bundles.
 const SOURCES: [&str; 5] = ["bin", "lib", "cdk.json", "package-lock.json", "tsconfig.json"];
 
-/// What the app imports from outside its folder: AppConfig checks documents by the schemas that the domain does.
+/// What the app imports from outside its folder: `AppConfig` checks documents by the schemas that the domain does.
 const SCHEMAS: [&str; 2] =
     ["shared/domain/notification/channels.schema.json", "shared/domain/risk/policy.schema.json"];
 
@@ -120,7 +120,10 @@ mod tests {
                 let path = entry.unwrap().path();
                 if path.extension().is_some_and(|it| it == "ts") {
                     let text = fs::read_to_string(path).unwrap();
-                    let quoted = text.split('\'').filter(|it| it.ends_with(".json") && it.starts_with("../"));
+                    let is_schema = |it: &&str| {
+                        it.starts_with("../") && Path::new(it).extension().is_some_and(|it| it == "json")
+                    };
+                    let quoted = text.split('\'').filter(is_schema);
                     imported.extend(quoted.map(|it| it.trim_start_matches("../").to_owned()));
                 }
             }

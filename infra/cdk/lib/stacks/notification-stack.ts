@@ -195,13 +195,18 @@ export class NotificationStack extends Stack {
         // A report may be about hundreds of messages.
         timeout: Duration.seconds(10),
         p99Goal: Duration.seconds(3),
-        environment: { ...environment, PROVIDER_SECRETS: providerSecrets.secretArn },
+        environment: {
+          ...environment,
+          NOTIFICATION_CHANNELS: channels.location,
+          PROVIDER_SECRETS: providerSecrets.secretArn,
+        },
         permissions: [
           notificationTable.allowOn('REFERENCE#*', 'dynamodb:GetItem'),
           notificationTable.allowOn('MESSAGE#*', 'dynamodb:GetItem', 'dynamodb:UpdateItem'),
           // Which address it was that bounced.
           notificationTable.allowOn('GUEST#*', 'dynamodb:Query'),
           notificationTable.allowOn('SUPPRESSED#*', 'dynamodb:PutItem'),
+          channels.allowReading(),
           providerSecrets.allowReading(),
         ],
       }),

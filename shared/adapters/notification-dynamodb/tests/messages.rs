@@ -236,7 +236,11 @@ async fn no_more_permits_of_a_second_are_given_out_than_there_are() {
         let mut granted = 0;
         for n in 0..140 {
             let now = at(second) + SignedDuration::from_millis(n);
-            match environments[usize::try_from(n).unwrap() % 7].take(&table, &provider(), rate, now).await.unwrap() {
+            match environments[usize::try_from(n).unwrap() % 7]
+                .take(&table, &provider(), rate, now)
+                .await
+                .unwrap()
+            {
                 None => granted += 1,
                 Some(wait) => {
                     let next = now + SignedDuration::try_from(wait).unwrap();

@@ -1,14 +1,12 @@
 //! What an error of the SDK says about the message.
 
-use std::{error::Error, io};
-
-use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sesv2::{
     error::{ProvideErrorMetadata, SdkError},
     operation::send_email::SendEmailError,
 };
-use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::DispatchFailure};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use domain_notification::{Failure, Verdict};
+use platform_aws::was_never_sent;
 
 /// What to do about a mail that `SendEmail` failed for.
 pub(crate) fn failure(error: &SdkError<SendEmailError, HttpResponse>) -> Failure {
@@ -57,22 +55,4 @@ fn refusal(error: &SendEmailError, status: u16) -> Failure {
         Some(code) => Failure::new(verdict, code),
         None => Failure::new(verdict, status.to_string()),
     }
-}
-
-/// Whether the request cannot have reached the service: nobody was reached, or it was not even signed.
-fn was_never_sent(failure: &DispatchFailure) -> bool {
-    // The client has no read time-out: what times out below the operation is the connecting.
-    failure.is_user()
-        || failure.is_timeout()
-        || failure.as_connector_error().is_some_and(|error| says_unsent(error))
-}
-
-fn says_unsent(error: &(dyn Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |&error| error.source()).any(|error| {
-        let connecting = error.downcast_ref::<hyper_util::client::legacy::Error>();
-        let refused = error.downcast_ref::<io::Error>();
-        connecting.is_some_and(hyper_util::client::legacy::Error::is_connect)
-            || refused.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
-            || error.is::<CredentialsError>()
-    })
 }

@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use aws_config::{SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::SdkConfig;
 use aws_sdk_sesv2::{
     Client,
     config::{Builder, Region},
@@ -11,7 +11,7 @@ use domain_notification::{
     Accepted, Address, Failure, MAX_CODE_CHARS, Outgoing, Provider, Rendered, Verdict,
 };
 use futures_util::future::BoxFuture;
-
+use platform_aws::once;
 use platform_http_client::{InvalidSettings, Settings};
 
 use crate::{
@@ -25,24 +25,16 @@ pub const MESSAGE_TAG: &str = "message_id";
 /// The charset of subject and bodies.
 const CHARSET: &str = "UTF-8";
 
-/// Time to reach SES, TLS included.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// A client for sending: one attempt, which ends within `timeout`.
 ///
 /// The SDK would repeat a request whose answer was lost, and SES would send the mail again.
 pub fn client(config: &SdkConfig, timeout: Duration) -> Client {
-    Client::from_conf(once(Builder::from(config), timeout).build())
+    Client::from_conf(sending_once(Builder::from(config), timeout).build())
 }
 
-/// One attempt within `timeout`. No read time-out: see `was_never_sent`.
-fn once(config: Builder, timeout: Duration) -> Builder {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT.min(timeout))
-        .disable_read_timeout()
-        .operation_attempt_timeout(timeout)
-        .operation_timeout(timeout);
-    config.retry_config(RetryConfig::disabled()).timeout_config(timeouts.build())
+fn sending_once(config: Builder, timeout: Duration) -> Builder {
+    let (retries, timeouts) = once(timeout);
+    config.retry_config(retries).timeout_config(timeouts)
 }
 
 /// An account at SES.
@@ -66,7 +58,7 @@ impl SesMail {
     ) -> Result<Self, InvalidSettings> {
         let raw = Settings::new(endpoint, settings, secret, &KNOWN)?;
         let settings = MailSettings::parse(&raw)?;
-        let mut config = once(client.config().to_builder(), timeout);
+        let mut config = sending_once(client.config().to_builder(), timeout);
         if endpoint.is_some() {
             config = config.endpoint_url(raw.endpoint("")?);
         }

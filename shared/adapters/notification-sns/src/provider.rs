@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use aws_config::{SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::SdkConfig;
 use aws_sdk_sns::{
     Client,
     config::{Builder, Region},
@@ -11,7 +11,7 @@ use domain_notification::{
     Accepted, Address, Device, Failure, MAX_CODE_CHARS, MAX_DEVICES, Outgoing, Provider, Verdict,
 };
 use futures_util::future::{BoxFuture, join_all};
-
+use platform_aws::once;
 use platform_http_client::{InvalidSettings, Settings};
 
 use crate::{
@@ -23,24 +23,16 @@ use crate::{
 /// Characters of a text message: what one `Publish` takes.
 pub const MAX_SMS_CHARS: usize = 1_600;
 
-/// Time to reach SNS, TLS included.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// A client for sending: one attempt, which ends within `timeout`.
 ///
 /// The SDK would repeat a request whose answer was lost, and SNS would send the message again.
 pub fn client(config: &SdkConfig, timeout: Duration) -> Client {
-    Client::from_conf(once(Builder::from(config), timeout).build())
+    Client::from_conf(sending_once(Builder::from(config), timeout).build())
 }
 
-/// One attempt within `timeout`. No read time-out: see `was_never_sent`.
-fn once(config: Builder, timeout: Duration) -> Builder {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT.min(timeout))
-        .disable_read_timeout()
-        .operation_attempt_timeout(timeout)
-        .operation_timeout(timeout);
-    config.retry_config(RetryConfig::disabled()).timeout_config(timeouts.build())
+fn sending_once(config: Builder, timeout: Duration) -> Builder {
+    let (retries, timeouts) = once(timeout);
+    config.retry_config(retries).timeout_config(timeouts)
 }
 
 /// The client as the settings want it.
@@ -50,7 +42,7 @@ fn tuned(
     settings: &Settings<'_>,
     timeout: Duration,
 ) -> Result<Client, InvalidSettings> {
-    let mut config = once(client.config().to_builder(), timeout);
+    let mut config = sending_once(client.config().to_builder(), timeout);
     if endpoint.is_some() {
         config = config.endpoint_url(settings.endpoint("")?);
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::{
     Client,
+    config::{Config, timeout::TimeoutConfig},
     types::{Message, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName},
 };
 use contracts::QueuedMessage;
@@ -22,6 +23,9 @@ pub const VISIBILITY: Duration = Duration::from_mins(1);
 
 /// How long to wait for letters: with a wait all servers of the queue are asked, without one some.
 const WAIT_SECONDS: i32 = 1;
+
+/// Time for one attempt to receive, the wait included.
+const RECEIVE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The attribute that says why.
 const REASON: &str = "reason";
@@ -69,7 +73,13 @@ impl DeadLetterBox for DeadLetterQueues {
             .wait_time_seconds(WAIT_SECONDS)
             .message_attribute_names(REASON)
             .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp);
-        let output = receive.send().await.map_err(unavailable)?;
+        // The queue may take its time to answer that it is empty: longer than an attempt of any other call.
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(RECEIVE_TIMEOUT)
+            .operation_timeout(RECEIVE_TIMEOUT * 2)
+            .build();
+        let patient = receive.customize().config_override(Config::builder().timeout_config(timeouts));
+        let output = patient.send().await.map_err(unavailable)?;
         output.messages.unwrap_or_default().into_iter().map(letter).collect()
     }
 

@@ -19,6 +19,8 @@
 //! (within 10 minutes). A test below holds the SDK to it. `TransactionCanceledException`, among it
 //! `TransactionConflict`, is not retried by the SDK: the domain decides what a conflict means.
 
+mod once;
+
 use std::time::Duration;
 
 use aws_config::{
@@ -31,6 +33,8 @@ use aws_config::{
 };
 use aws_credential_types::provider::SharedCredentialsProvider;
 use platform_config::Env;
+
+pub use once::{once, was_never_sent};
 
 /// Time to reach a server, TLS included. Within a region that takes a few milliseconds; the SDK would wait 3.1 s.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);

@@ -50,7 +50,7 @@ pub struct Faults {
     pub duplicates: f64,
     /// A call of a queue fails, after it took some.
     pub queue_errors: f64,
-    /// An execution environment dies: at each of four places around a provider's call.
+    /// An execution environment dies: at each of five places around a provider's call.
     pub deaths: f64,
     /// A sweep dies half-way.
     pub dead_sweeps: f64,
