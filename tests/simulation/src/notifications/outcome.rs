@@ -156,7 +156,7 @@ pub struct Failover {
     pub settled_after_ms: f64,
     /// Calls of the provider that was down.
     pub wasted_calls: u32,
-    /// Messages that such a call kept waiting for longer than [`AT_ONCE`].
+    /// Messages that such a call kept waiting for longer than `AT_ONCE`.
     pub messages_stuck: u32,
     /// The share of those after it had settled: environments that had not learnt yet, and probes.
     pub stuck_afterwards: f64,
