@@ -214,7 +214,7 @@ curl -X POST "$api/v1/notifications/$later/cancel" -H "$admin""#,
 curl $sign "$api/v1/internal/notifications?receiver=$sub"
 own=$(curl -s $sign "$api/v1/internal/notifications?receiver=$sub" | first id)
 curl $sign "$api/v1/internal/notifications/$own"
-curl $sign -X POST "$api/v1/internal/notifications/$own/cancel""#,
+curl $sign -X POST "$api/v1/internal/notifications/$own/cancel" # 409 once it was sent"#,
     ),
     (
         "my inbox",
