@@ -24,6 +24,7 @@ mod lifecycle;
 mod list;
 mod manage;
 mod read;
+mod replace;
 mod stock;
 mod template_item;
 mod terms_item;
@@ -38,6 +39,7 @@ use domain_ids::TemplateId;
 pub use cancelled::Cancelled;
 pub use consumed::{Consumed, Units};
 pub use error::{condition_held, corrupt, is_throttling, store_error};
+pub use replace::replace_state;
 
 /// The coupon table.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, KeysAndAttributes, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
     error::ConditionalCheckFailedException,
 };
-use coupon_dynamodb::{condition_held, corrupt, store_error};
+use coupon_dynamodb::{corrupt, replace_state, store_error};
 use domain_coupon::{Page, StoreError};
 use domain_ids::MessageId;
 use domain_notification::{
@@ -54,33 +54,9 @@ impl MessageStore for NotificationTable {
 
     async fn replace(&self, next: &Message) -> Result<bool, StoreError> {
         let state = message_item::state(next).map_err(corrupt)?;
-        let (set, removed): (Vec<&str>, Vec<&str>) =
-            StateItem::ATTRIBUTES.into_iter().partition(|&name| state.contains_key(name));
-        let set: Vec<String> = set.iter().map(|name| format!("#{name} = :{name}")).collect();
-        let removed: Vec<String> = removed.iter().map(|name| format!("#{name}")).collect();
-        let mut update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(keys::message(next.id)))
-            .update_expression(format!("SET {} REMOVE {}", set.join(", "), removed.join(", ")))
-            .condition_expression("#rev = :before")
-            .expression_attribute_values(
-                ":before",
-                AttributeValue::N(next.revision.saturating_sub(1).to_string()),
-            )
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        for name in StateItem::ATTRIBUTES {
-            update = update.expression_attribute_names(format!("#{name}"), name);
-        }
-        for (name, value) in state {
-            update = update.expression_attribute_values(format!(":{name}"), value);
-        }
-        let written = condition_held(update.send().await)?;
-        if let Some(output) = &written {
-            self.consumed.write(output.consumed_capacity());
-        }
-        Ok(written.is_some())
+        let (key, before) = (keys::message(next.id), next.revision.saturating_sub(1));
+        let attributes = &StateItem::ATTRIBUTES;
+        replace_state(&self.client, &self.table, key, attributes, state, before, &self.consumed).await
     }
 }
 

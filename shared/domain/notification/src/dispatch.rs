@@ -185,10 +185,7 @@ where
         let Some(config) = self.channels.channel(message.channel) else {
             return self.bury(&message, "no-channel", now).await;
         };
-        let profile = match message.receiver.guest() {
-            Some(guest) => self.store.profile(guest).await?,
-            None => GuestProfile::default(),
-        };
+        let profile = self.profile(&message).await?;
         let can_bundle = message.receiver.guest().is_some()
             && self.channels.digest_templates.contains_key(&message.channel);
         match rule(&message, &profile.preferences, can_bundle, now) {
@@ -212,15 +209,15 @@ where
         if message.is_digest && rendered.content.is_empty() {
             return self.refuse(&message, "empty-digest", now).await;
         }
-        let outgoing = Outgoing {
-            id: message.id,
-            address,
-            rendered,
-            category: message.category,
-            accepted_at: message.accepted_at,
-            due_at: message.due_at(),
-        };
+        let outgoing = outgoing(&message, address, rendered);
         self.send(message, config, &outgoing, None).await
+    }
+
+    async fn profile(&self, message: &Message) -> Result<GuestProfile, StoreError> {
+        match message.receiver.guest() {
+            Some(guest) => self.store.profile(guest).await,
+            None => Ok(GuestProfile::default()),
+        }
     }
 
     /// A lease has run out: whoever had it has died, or got no answer.
@@ -234,10 +231,7 @@ where
         let Some(config) = self.channels.channel(message.channel) else {
             return self.bury(&message, "no-channel", now).await;
         };
-        let profile = match message.receiver.guest() {
-            Some(guest) => self.store.profile(guest).await?,
-            None => GuestProfile::default(),
-        };
+        let profile = self.profile(&message).await?;
         let known = config.providers.iter().find(|it| it.name == *provider);
         let (Some(address), Some(rendered), Some(known)) =
             (address(&message, &profile), self.render(&message, &profile).await?, known)
@@ -247,14 +241,7 @@ where
         let Some(called) = self.gateway.provider(known).await else {
             return self.bury(&message, "outcome-unknown", now).await;
         };
-        let outgoing = Outgoing {
-            id: message.id,
-            address,
-            rendered,
-            category: message.category,
-            accepted_at: message.accepted_at,
-            due_at: message.due_at(),
-        };
+        let outgoing = outgoing(&message, address, rendered);
         match called.outcome(&outgoing, since).await {
             Outcome::Accepted(accepted) => {
                 self.health.succeeded(provider);
@@ -594,6 +581,17 @@ where
     async fn replaced<E>(&self, next: Result<Message, E>) -> Result<Message, DispatchError> {
         let next = next.map_err(|_| DispatchError::Outdated)?;
         if self.store.replace(&next).await? { Ok(next) } else { Err(DispatchError::Outdated) }
+    }
+}
+
+fn outgoing(message: &Message, address: Address, rendered: Rendered) -> Outgoing {
+    Outgoing {
+        id: message.id,
+        address,
+        rendered,
+        category: message.category,
+        accepted_at: message.accepted_at,
+        due_at: message.due_at(),
     }
 }
 
