@@ -8,8 +8,8 @@ use domain_notification::{
 };
 use jiff::Timestamp;
 use notification_http::{
-    BroadcastCursor, BroadcastList, BroadcastView, DryRunView, SendNotificationRequest, broadcast_not_found,
-    cancel_broadcast_problem, create_broadcast_problem, faulty,
+    Acceptance, BroadcastCursor, BroadcastList, BroadcastView, DryRunView, SendNotificationRequest,
+    broadcast_not_found, cancel_broadcast_problem, create_broadcast_problem, faulty,
 };
 use platform_http::{Body, Problem, Request, Response, StatusCode, header, json, path_id, with_header};
 use platform_idempotency::IDEMPOTENT_REPLAYED;
@@ -40,11 +40,7 @@ const MAX_LIMIT: u16 = 50;
             ("Location" = String, description = "Where the broadcast can be read"),
             ("Idempotent-Replayed" = bool, description = "`true` where an earlier request with this key ordered it"))),
         (status = 200, description = "With `dryRun`: what would be sent", body = DryRunView),
-        Operator, JsonBody,
-        (status = 400, description = "`invalid-json`, `invalid-idempotency-key`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 404, description = "`notification-template-not-found`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 409, description = "`template-disabled`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 422, description = "`invalid-body`, with the fields at fault; `idempotency-key-reused`", body = ProblemView, content_type = "application/problem+json"),
+        Operator, JsonBody, Acceptance,
     ),
     security(("jwt" = [])),
 )]

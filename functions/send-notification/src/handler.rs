@@ -12,7 +12,7 @@ use domain_notification::{
 };
 use jiff::Timestamp;
 use notification_http::{
-    AcceptedView, DryRunView, NotificationCursor, NotificationList, NotificationView,
+    Acceptance, AcceptedView, DryRunView, NotificationCursor, NotificationList, NotificationView,
     SendNotificationRequest, SendOrder, accept_problem, cancel_problem, faulty, notification_not_found,
 };
 use platform_http::{
@@ -96,11 +96,7 @@ where
         (status = 202, description = "The notifications; or, for a segment or group, a `BroadcastView`", body = AcceptedView, headers(
             ("Idempotent-Replayed" = bool, description = "`true` where all of it had been taken before"))),
         (status = 200, description = "With `dryRun`: what would be sent", body = DryRunView),
-        Operator, JsonBody,
-        (status = 400, description = "`invalid-json`, `invalid-idempotency-key`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 404, description = "`notification-template-not-found`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 409, description = "`template-disabled`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 422, description = "`invalid-body`, with the fields at fault; `idempotency-key-reused`", body = ProblemView, content_type = "application/problem+json"),
+        Operator, JsonBody, Acceptance,
     ),
     security(("jwt" = [])),
 )]
@@ -129,11 +125,7 @@ where
         (status = 202, description = "The notifications; or, for a segment or group, a `BroadcastView`", body = AcceptedView, headers(
             ("Idempotent-Replayed" = bool, description = "`true` where all of it had been taken before"))),
         (status = 200, description = "With `dryRun`: what would be sent", body = DryRunView),
-        SignedIn, JsonBody,
-        (status = 400, description = "`invalid-json`, `invalid-idempotency-key`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 404, description = "`notification-template-not-found`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 409, description = "`template-disabled`", body = ProblemView, content_type = "application/problem+json"),
-        (status = 422, description = "`invalid-body`, with the fields at fault; `idempotency-key-reused`", body = ProblemView, content_type = "application/problem+json"),
+        SignedIn, JsonBody, Acceptance,
     ),
     security(("iam" = [])),
 )]

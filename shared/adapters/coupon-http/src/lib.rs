@@ -17,7 +17,7 @@ pub use problem::{
     ErrorView, ProblemView, coupon_not_found, invalid, invalid_idempotency_key, store_problem,
     template_not_found, too_many_requests, try_again,
 };
-pub use responses::{Everybody, JsonBody, Operator, Paged, SignedIn, Versioned};
+pub use responses::{Everybody, JsonBody, Operator, Paged, Responses, SignedIn, Versioned, problems};
 pub use template::{
     CreateTemplateRequest, PatchTemplateRequest, SaleList, SaleView, TemplateCursor, TemplateList,
     TemplateView,

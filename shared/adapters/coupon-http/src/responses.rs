@@ -32,7 +32,8 @@ pub struct Paged;
 #[derive(Debug)]
 pub struct Versioned;
 
-type Responses = BTreeMap<String, RefOr<Response>>;
+/// Responses of a route by their status.
+pub type Responses = BTreeMap<String, RefOr<Response>>;
 
 impl IntoResponses for Everybody {
     fn responses() -> Responses {
@@ -85,7 +86,8 @@ impl IntoResponses for Versioned {
     }
 }
 
-fn problems<const N: usize>(table: [(&str, &str); N]) -> Responses {
+/// Problems as a route documents them: each status with what it may be.
+pub fn problems<const N: usize>(table: [(&str, &str); N]) -> Responses {
     let response = |(status, description): (&str, &str)| {
         let problem = Content::new(Some(Ref::from_schema_name("ProblemView")));
         let response =

@@ -5,6 +5,7 @@ mod inbox;
 mod notification;
 mod preferences;
 mod problem;
+mod responses;
 mod rule;
 mod template;
 
@@ -28,6 +29,7 @@ pub use problem::{
     accept_problem, broadcast_not_found, cancel_broadcast_problem, cancel_problem, create_broadcast_problem,
     notification_not_found, queue_problem, redrive_problem,
 };
+pub use responses::Acceptance;
 pub use rule::{
     FaultView, NotificationRuleAction, NotificationRuleActionType, NotificationRuleCursor,
     NotificationRuleList, NotificationRuleRequest, NotificationRuleTime, NotificationRuleView,
