@@ -10,6 +10,9 @@
 //! | [`PlatformEvent`] | everybody, over the bus; `remind-expiring-coupons` | `notify-on-event` |
 //! | [`QueuedMessage`] | `queue-notifications` and others | `dispatch-notification` |
 //! | [`BroadcastPage`] | `send-notification` | `broadcast-notifications` |
+//! | [`SearchEvent`] | `search-homestays`, `record-search-click` | `count-searches` |
+//! | [`ImportStep`] | `manage-homestays`, `import-homestays` | `import-homestays` |
+//! | [`RebuildStep`] | `manage-search-index`, `reindex-homestays` | `reindex-homestays` |
 //!
 //! # How a contract grows
 //!
@@ -27,6 +30,7 @@ mod code_export;
 mod grant_chunk;
 mod notification;
 mod queued_claim;
+mod search;
 
 #[cfg(test)]
 mod samples;
@@ -36,3 +40,4 @@ pub use code_export::CodeExport;
 pub use grant_chunk::GrantChunk;
 pub use notification::{BroadcastPage, PlatformEvent, QueuedMessage};
 pub use queued_claim::{InvalidQueuedClaim, QueuedClaim};
+pub use search::{ImportStep, RebuildStep, SearchEvent};

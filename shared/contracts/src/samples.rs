@@ -37,12 +37,16 @@ fn every_sample_is_of_a_contract() {
         "grant-chunk.json",
         "guest-birthday.json",
         "guest-signed-up.json",
+        "import-step.json",
         "order-cancelled.json",
         "order-completed.json",
         "order-created.json",
         "order-paid.json",
         "queued-claim.txt",
         "queued-message.json",
+        "rebuild-step.json",
+        "search-clicked.json",
+        "searched.json",
     ];
     assert_eq!(names, known);
 }

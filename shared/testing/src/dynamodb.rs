@@ -26,6 +26,12 @@ pub const COUPON_TABLE: &str = "coupons";
 /// The name of the table that [`EmbeddedDynamoDb::with_notification_table`] makes.
 pub const NOTIFICATION_TABLE: &str = "notifications";
 
+/// The name of the table that [`EmbeddedDynamoDb::with_homestay_table`] makes.
+pub const HOMESTAY_TABLE: &str = "homestays";
+
+/// The name of the table that [`EmbeddedDynamoDb::with_search_table`] makes.
+pub const SEARCH_TABLE: &str = "searches";
+
 /// A `DynamoDB` in this process and in memory, with nothing in it; each value is one of its own.
 ///
 /// It is reached through the real SDK client, whose requests are answered without a socket: what is sent is what
@@ -56,6 +62,20 @@ impl EmbeddedDynamoDb {
         let db = Self::start();
         create_notification_table(&db.client(), NOTIFICATION_TABLE).await;
         (db, NOTIFICATION_TABLE.to_owned())
+    }
+
+    /// One with the homestay table, and its name.
+    pub async fn with_homestay_table() -> (Self, String) {
+        let db = Self::start();
+        create_homestay_table(&db.client(), HOMESTAY_TABLE).await;
+        (db, HOMESTAY_TABLE.to_owned())
+    }
+
+    /// One with the search table, and its name.
+    pub async fn with_search_table() -> (Self, String) {
+        let db = Self::start();
+        create_table(&db.client(), SEARCH_TABLE, &["pk", "sk"], &[], Vec::new()).await;
+        (db, SEARCH_TABLE.to_owned())
     }
 
     /// A client of it. Nothing is tried twice: what fails in a test has failed.
@@ -89,7 +109,7 @@ impl fmt::Debug for EmbeddedDynamoDb {
 /// As `infra/cdk` makes it, but without a stream, which costs time here.
 async fn create_coupon_table(client: &Client, name: &str) {
     let texts = ["pk", "sk", "listPk", "listSk", "expiryShard"];
-    let indexes = [
+    let indexes = vec![
         index("templates-by-end", "listPk", "listSk", ProjectionType::All),
         index("coupons-by-expiry", "expiryShard", "expiresAt", ProjectionType::KeysOnly),
     ];
@@ -99,11 +119,21 @@ async fn create_coupon_table(client: &Client, name: &str) {
 /// As `infra/cdk` makes it, but without a stream.
 async fn create_notification_table(client: &Client, name: &str) {
     let texts = ["pk", "sk", "receiver", "dueShard"];
-    let indexes = [
+    let indexes = vec![
         index("messages-by-receiver", "receiver", "acceptedAt", ProjectionType::KeysOnly),
         index("messages-by-due", "dueShard", "dueAt", ProjectionType::KeysOnly),
     ];
     create_table(client, name, &texts, &["acceptedAt", "dueAt"], indexes).await;
+}
+
+/// As `infra/cdk` makes it, but without a stream.
+async fn create_homestay_table(client: &Client, name: &str) {
+    let texts = ["pk", "sk", "hostPk", "listPk", "listSk"];
+    let indexes = vec![
+        index("homestays-by-host", "hostPk", "createdAt", ProjectionType::All),
+        index("jobs-by-start", "listPk", "listSk", ProjectionType::All),
+    ];
+    create_table(client, name, &texts, &["createdAt"], indexes).await;
 }
 
 fn key(attribute: &str, key_type: KeyType) -> KeySchemaElement {
@@ -126,7 +156,7 @@ async fn create_table(
     name: &str,
     texts: &[&str],
     numbers: &[&str],
-    indexes: [GlobalSecondaryIndex; 2],
+    indexes: Vec<GlobalSecondaryIndex>,
 ) {
     let attribute = |name: &str, of_type: ScalarAttributeType| {
         AttributeDefinition::builder().attribute_name(name).attribute_type(of_type).build().expect("complete")
@@ -140,7 +170,7 @@ async fn create_table(
         .set_attribute_definitions(Some(attributes.collect()))
         .key_schema(key("pk", KeyType::Hash))
         .key_schema(key("sk", KeyType::Range))
-        .set_global_secondary_indexes(Some(indexes.into()))
+        .set_global_secondary_indexes((!indexes.is_empty()).then_some(indexes))
         .send()
         .await
         .expect("the table");

@@ -19,7 +19,7 @@ mod requests;
 pub use answer::Answer;
 pub use batches::{ItemChange, sqs_event, stream_event};
 pub use coupons::{NOW, at, coupon, draft, spent, stock, template, template_id};
-pub use dynamodb::{COUPON_TABLE, EmbeddedDynamoDb, NOTIFICATION_TABLE};
+pub use dynamodb::{COUPON_TABLE, EmbeddedDynamoDb, HOMESTAY_TABLE, NOTIFICATION_TABLE, SEARCH_TABLE};
 pub use fault::{Fault, assert_faults_are_hidden};
 pub use paging::{assert_paging_is_checked, pages};
 pub use requests::{ApiRequest, REQUEST_ID, event, request};

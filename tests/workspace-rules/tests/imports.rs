@@ -28,7 +28,7 @@ struct Crate {
 
 fn place(folder: &str) -> Place {
     match folder.split('/').collect::<Vec<_>>().as_slice() {
-        ["shared", "domain", "ids" | "money" | "channel"] => Place::Leaf,
+        ["shared", "domain", "ids" | "money" | "channel" | "text"] => Place::Leaf,
         ["shared", "domain", "coupon"] => Place::Coupon,
         ["shared", "domain", _] => Place::Domain,
         ["shared", "contracts"] => Place::Contracts,

@@ -10,7 +10,9 @@ pub use coupon::{CouponId, Nth};
 pub use text_id::{
     GuestId, HomestayId, HostId, OrderId, ProviderName, RequestId, RuleId, TemplateCode, TransactionId,
 };
-pub use ulid_id::{BroadcastId, CampaignId, CodeBatchId, GrantId, MessageId, TemplateId};
+pub use ulid_id::{
+    BroadcastId, CampaignId, CodeBatchId, GrantId, ImportId, MessageId, RebuildId, SearchId, TemplateId,
+};
 
 /// The text is not an identifier of the kind asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -73,6 +73,21 @@ ulid_id! {
     BroadcastId, "broadcast"
 }
 
+ulid_id! {
+    /// Identifies a search that somebody made: what was clicked in its results refers to it.
+    SearchId, "search"
+}
+
+ulid_id! {
+    /// Identifies a job that imports many homestays from a file.
+    ImportId, "import"
+}
+
+ulid_id! {
+    /// Identifies a rebuild of the search index.
+    RebuildId, "rebuild"
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -1,0 +1,1 @@
+//! The queue of what people do in the search: counts it, once.

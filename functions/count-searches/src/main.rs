@@ -1,0 +1,3 @@
+//! Wiring of `count-searches`.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Wiring of `import-homestays`.
+
+fn main() {}

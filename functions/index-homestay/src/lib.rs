@@ -1,0 +1,1 @@
+//! The stream of the homestay table: brings every change to the index, in order, once.

@@ -1,0 +1,3 @@
+//! Wiring of `index-homestay`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Shows what many search for at the moment.

@@ -1,0 +1,3 @@
+//! Wiring of `list-hot-searches`.
+
+fn main() {}

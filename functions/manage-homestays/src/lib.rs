@@ -1,0 +1,1 @@
+//! Lets hosts and operators create, change, publish, delete and import homestays.

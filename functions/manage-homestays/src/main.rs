@@ -1,0 +1,3 @@
+//! Wiring of `manage-homestays`.
+
+fn main() {}

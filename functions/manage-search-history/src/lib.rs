@@ -1,0 +1,1 @@
+//! Lets guests see and delete what they searched for.

@@ -1,0 +1,1 @@
+//! Lets operators rebuild the search index, watch that, and roll it back.

@@ -1,0 +1,3 @@
+//! Wiring of `manage-search-index`.
+
+fn main() {}

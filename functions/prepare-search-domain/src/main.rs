@@ -1,0 +1,3 @@
+//! Wiring of `prepare-search-domain`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Ranks popular queries every few minutes.

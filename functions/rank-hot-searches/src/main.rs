@@ -1,0 +1,3 @@
+//! Wiring of `rank-hot-searches`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Takes note of which result somebody opened.

@@ -1,0 +1,3 @@
+//! Wiring of `record-search-click`.
+
+fn main() {}

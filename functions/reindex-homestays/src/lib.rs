@@ -1,0 +1,1 @@
+//! Rebuilds the index while writes go on, and compares it with the table every hour.

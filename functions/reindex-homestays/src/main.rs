@@ -1,0 +1,3 @@
+//! Wiring of `reindex-homestays`.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Wiring of `search-homestays`.
+
+fn main() {}

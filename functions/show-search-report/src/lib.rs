@@ -1,0 +1,1 @@
+//! Shows operators what is searched for, what is not found and what is clicked.

@@ -1,0 +1,3 @@
+//! Wiring of `show-search-report`.
+
+fn main() {}

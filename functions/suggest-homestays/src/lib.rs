@@ -1,0 +1,1 @@
+//! Completes what somebody is typing: places, popular queries, titles.

@@ -1,0 +1,3 @@
+//! Wiring of `suggest-homestays`.
+
+fn main() {}

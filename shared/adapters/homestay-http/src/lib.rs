@@ -1,0 +1,1 @@
+//! Homestays and searches as the API spells them: requests, views, problems.

@@ -1,0 +1,1 @@
+//! The index of homestays, wherever it is: on a domain or in a folder.

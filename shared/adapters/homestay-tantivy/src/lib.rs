@@ -1,0 +1,1 @@
+//! The index of homestays embedded in the function, in a folder: EFS in AWS.

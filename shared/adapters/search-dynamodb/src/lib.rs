@@ -1,0 +1,1 @@
+//! What people searched for, on one table: history, popular queries, clicks, counters.

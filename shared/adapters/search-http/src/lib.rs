@@ -1,0 +1,1 @@
+//! What people searched for, as the API spells it: requests, views, problems.

@@ -1,0 +1,1 @@
+//! What people searched for: their own history, what is popular, what it tells about the search.

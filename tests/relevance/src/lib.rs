@@ -1,0 +1,1 @@
+//! Judged queries over real listings: how well they are found.

@@ -1,0 +1,1 @@
+//! What every index of homestays must do, run on each.
