@@ -6,7 +6,7 @@ It reads, in these versions and no others (the files change with them):
     PyPI  pypinyin 0.55.0                      MIT         readings of characters and phrases
     PyPI  jieba 0.42.1                         MIT         words with their frequencies
     PyPI  opencc-python-reimplemented 0.1.7    Apache-2.0  traditional characters
-    npm   china-division 2.7.0                 MIT         names of provinces, cities, districts, townships
+    npm   china-division 2.7.0                 MIT, WTFPL       names of provinces, cities, districts, townships
 
     pip install pypinyin==0.55.0 jieba==0.42.1 opencc-python-reimplemented==0.1.7
     npm pack china-division@2.7.0 && tar xzf china-division-2.7.0.tgz
@@ -31,15 +31,15 @@ HANZI = re.compile(r"^[\u4e00-\u9fff]+$")
 
 # A word of the general dictionary is kept from this frequency on (of 60 million): rarer ones cost load time and are
 # found by their parts.
-MIN_FREQUENCY = 60
+MIN_FREQUENCY = 30
 # A reading of a character is in use if this share of the phrases with it has it.
 MIN_SHARE = 0.04
 
-# Where pypinyin is wrong, or reads the common word and not the place. Checked against 《现代汉语词典》, the romanised
-# names of the Ministry of Civil Affairs, or the signs of the place itself (the station Majiapu).
+# Where pypinyin is wrong, or reads the common word and not the place: put right by hand, as the places are commonly
+# romanised (Chaoyang, Shichahai, the station Majiapu). Not looked up one by one in an official list.
 CORRECTIONS = {
     "朝阳": "chao yang", "朝天": "chao tian", "什刹海": "shi cha hai", "大栅栏": "da shi lan", "单县": "shan xian", "漯河": "luo he",
-    "长治": "chang zhi", "长子县": "zhang zi xian", "浚县": "xun xian", "洪洞": "hong tong", "筠连": "jun lian",
+    "长治": "chang zhi", "司马台长城": "si ma tai chang cheng", "长子县": "zhang zi xian", "浚县": "xun xian", "洪洞": "hong tong", "筠连": "jun lian",
     "宕昌": "tan chang", "繁峙": "fan shi", "都匀": "du yun", "都江堰": "du jiang yan", "都昌": "du chang", "都安": "du an",
     "都兰": "du lan", "成都": "cheng du", "昌都": "chang du", "花都": "hua du", "江都": "jiang du", "宜都": "yi du",
     "丰都": "feng du", "新都": "xin du", "武都": "wu du", "于都": "yu du", "望都": "wang du", "乐都": "le du",
@@ -59,11 +59,19 @@ def toneless(syllable):
 
 
 # Names of places and rooms read these otherwise than pypinyin's first reading of the character alone (zhang, zhao, dou).
-FIRST = {"长": "chang", "朝": "chao", "都": "du"}
+FIRST = {"长": "chang", "朝": "chao", "都": "du", "佛": "fo"}
 EXCEPTIONS = ("长子", "朝晖", "朝霞", "朝辉")
 
 DEFAULT = {chr(code): toneless(text.split(",")[0]) for code, text in pinyin_dict.items()}
 DEFAULT.update(FIRST)
+
+
+def in_gb2312(character):
+    try:
+        character.encode("gb2312")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def by_character(word):
@@ -130,7 +138,11 @@ def phrases():
             continue
         kept[phrase] = reading
     for phrase, reading in CORRECTIONS.items():
-        kept.pop(phrase, None)
+        kept[phrase] = reading.split()
+    # The first reading of the characters that have several, so that it does not hang on the version of a crate.
+    for code in pinyin_dict:
+        if len({toneless(r) for r in pinyin_dict[code].split(",")}) > 1 and in_gb2312(chr(code)):
+            kept[chr(code)] = [DEFAULT[chr(code)]]
     readings = []
     for character, counter in sorted(votes.items()):
         total = sum(counter.values())
@@ -138,7 +150,7 @@ def phrases():
         if others:
             readings.append(f"{character}\t{' '.join(others[:3])}")
     write("phrases.tsv", ["From pypinyin's dictionary of phrases (MIT), by generate.py: phrase, reading."],
-          [f"{p}\t{' '.join(r)}" for p, r in sorted({**kept, **{c: [r] for c, r in FIRST.items()}}.items())])
+          [f"{p}\t{' '.join(r)}" for p, r in sorted(kept.items())])
     write("readings.tsv", ["From pypinyin's dictionary of phrases (MIT), by generate.py: character, its other readings in use."],
           readings)
 
@@ -219,11 +231,8 @@ def traditional():
         old, new = line.split("\t")
         new = new.split()[0]
         # A character of GB 2312 is in use as it is (乾县), whatever it also was once.
-        try:
-            old.encode("gb2312")
-        except UnicodeEncodeError:
-            if HANZI.match(old) and HANZI.match(new) and old != new:
-                lines.append(f"{old}{new}")
+        if not in_gb2312(old) and HANZI.match(old) and HANZI.match(new) and old != new:
+            lines.append(f"{old}{new}")
     write("traditional.txt", ["From OpenCC's TSCharacters (Apache-2.0), by generate.py: traditional, simplified."], sorted(lines))
 
 
