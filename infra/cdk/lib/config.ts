@@ -48,6 +48,47 @@ export interface PushApplications {
   readonly fcm?: string;
 }
 
+/** The index of homestays is a folder of this machine. */
+export interface IndexFolder {
+  readonly kind: 'folder';
+  /** Without one, the functions find it in the environment that they inherit: each local AWS has its own. */
+  readonly folder?: string;
+}
+
+/** The functions hold the index themselves, on a file system that they share. */
+export interface EmbeddedIndex {
+  readonly kind: 'embedded';
+  readonly wayOut: WayOut;
+}
+
+const WAYS_OUT = ['ipv6', 'endpoints'] as const;
+/**
+ * How functions in a network reach SQS and AppConfig: over IPv6, which costs nothing, or through interface endpoints, which are
+ * paid by the hour.
+ */
+export type WayOut = (typeof WAYS_OUT)[number];
+
+/** An OpenSearch domain of this app's own. */
+export interface SearchDomainSize {
+  readonly kind: 'domain';
+  readonly instanceType: string;
+  /** Two of them are in two availability zones. */
+  readonly instances: number;
+  readonly volumeGiB: number;
+  /** Put onto it, by name. The index needs none. */
+  readonly packages: readonly string[];
+}
+
+/** An OpenSearch that is there already; `arn` is missing where it is on this machine and asks for no signature. */
+export interface ExistingDomain {
+  readonly kind: 'existing';
+  readonly endpoint: string;
+  readonly arn?: string;
+}
+
+/** Where homestays are found. */
+export type SearchPlace = IndexFolder | EmbeddedIndex | SearchDomainSize | ExistingDomain;
+
 /** All that differs between deployments; read once from the CDK context, valid once it exists. */
 export interface StageConfig {
   readonly stage: Stage;
@@ -70,6 +111,12 @@ export interface StageConfig {
   readonly streamParallelism: number;
   /** Batches of messages under way at once. */
   readonly dispatchConcurrency: Record<Priority, number>;
+  /** Where the index of homestays is. */
+  readonly search: SearchPlace;
+  /** The name under which the page is served; without one, CloudFront's. */
+  readonly webDomain?: CustomDomain;
+  /** The page calls the API by its own name, so that it sees who calls; else through CloudFront. */
+  readonly webCallsApiDirectly: boolean;
   /** Without one, no mail is sent by SES. */
   readonly mailSender?: MailSender;
   readonly providerStubs: ProviderStubs;
@@ -99,9 +146,16 @@ const SMALL: Record<ThrottleClass, Throttle> = {
   admin: { rateLimit: 20, burstLimit: 40 },
 };
 
-// Two runs at once would do the same work twice, to no harm. An account whose quota is still 10, as of a new one,
+// Two runs at once would do the same work twice, to no harm, or overtake each other. An account whose quota is still 10, as of a new one,
 // cannot reserve any, so the small stages do not.
-const ALONE: StageDefaults['reservedConcurrency'] = { 'expire-coupons': 1 };
+const ALONE: StageDefaults['reservedConcurrency'] = {
+  'expire-coupons': 1,
+  'rank-hot-searches': 1,
+};
+
+// An index in a folder has one writer at a time, for which all others wait. A table begins with four shards, each of
+// which brings one batch at a time.
+const ONE_AFTER_ANOTHER: StageDefaults['reservedConcurrency'] = { 'index-homestay': 4 };
 
 type StageDefaults = Pick<
   StageConfig,
@@ -114,7 +168,10 @@ type StageDefaults = Pick<
   | 'dispatchConcurrency'
   | 'throttles'
   | 'corsOrigins'
->;
+> & {
+  /** Of a domain that the context does not size. */
+  readonly searchDomain: Omit<SearchDomainSize, 'kind' | 'packages'>;
+};
 
 const OPEN: Omit<StageDefaults, 'throttles'> = {
   protectData: false,
@@ -125,6 +182,8 @@ const OPEN: Omit<StageDefaults, 'throttles'> = {
   streamParallelism: 1,
   dispatchConcurrency: { low: 2, normal: 2, high: 2, urgent: 4 },
   corsOrigins: ['*'],
+  // The smallest there is.
+  searchDomain: { instanceType: 't3.small.search', instances: 1, volumeGiB: 10 },
 };
 const GUARDED: Omit<StageDefaults, 'logRetentionDays'> = {
   protectData: true,
@@ -137,6 +196,8 @@ const GUARDED: Omit<StageDefaults, 'logRetentionDays'> = {
   dispatchConcurrency: { low: 5, normal: 20, high: 20, urgent: 50 },
   throttles: FULL,
   corsOrigins: [],
+  // The smallest that does not live on CPU credits, one in each of two zones.
+  searchDomain: { instanceType: 'm6g.large.search', instances: 2, volumeGiB: 20 },
 };
 
 const DEFAULTS: Record<Stage, StageDefaults> = {
@@ -152,6 +213,10 @@ const DEFAULT_BUNDLES = path.resolve(import.meta.dirname, '../../../target/lambd
 const QUEUE_CONCURRENCY = { least: 2, most: 1000 };
 const STREAM_PARALLELISM = { least: 1, most: 10 };
 
+// What OpenSearch Service accepts without dedicated masters, and of gp3 volumes of the smallest instances.
+const DOMAIN_INSTANCES = { least: 1, most: 10 };
+const DOMAIN_VOLUME_GIB = { least: 10, most: 100 };
+
 /** The sender that the stand-ins know; the local AWS takes every identity for verified. */
 const LOCAL_MAIL_FROM = 'noreply@minsu.example';
 
@@ -165,7 +230,11 @@ const LOCAL_PUSH: PushApplications = {
 export function readConfig(node: Node): StageConfig {
   const context = new ContextReader(node);
   const stage = context.oneOf('stage', STAGES) ?? 'dev';
-  const defaults = DEFAULTS[stage];
+  const { searchDomain, ...defaults } = DEFAULTS[stage];
+  const search = searchPlace(context, stage, searchDomain);
+  const webDomain = customDomain(context, 'webDomainName', 'webCertificateArn');
+  const origins = corsOrigins(context) ?? defaults.corsOrigins;
+  const serial = search.kind === 'embedded' && defaults.protectData ? ONE_AFTER_ANOTHER : {};
   return {
     ...defaults,
     stage,
@@ -173,11 +242,14 @@ export function readConfig(node: Node): StageConfig {
     architecture: context.oneOf('architecture', ARCHITECTURES) ?? 'arm64',
     threatProtection: context.flag('threatProtection') ?? false,
     warmThroughput: warmThroughput(context),
-    reservedConcurrency: { ...defaults.reservedConcurrency, ...reservedConcurrency(context) },
+    reservedConcurrency: { ...defaults.reservedConcurrency, ...serial, ...reservedConcurrency(context) },
     queuedClaimConcurrency:
       context.integer('queuedClaimConcurrency', QUEUE_CONCURRENCY) ?? defaults.queuedClaimConcurrency,
     streamParallelism: context.integer('streamParallelism', STREAM_PARALLELISM) ?? defaults.streamParallelism,
     dispatchConcurrency: { ...defaults.dispatchConcurrency, ...dispatchConcurrency(context) },
+    search,
+    webDomain,
+    webCallsApiDirectly: webCallsApiDirectly(context, webDomain, origins),
     mailSender: mailSender(context, stage),
     providerStubs: providerStubs(context, stage),
     pushApplications: pushApplications(context, stage),
@@ -186,8 +258,8 @@ export function readConfig(node: Node): StageConfig {
       browse: throttle(context, 'browse', defaults.throttles.browse),
       admin: throttle(context, 'admin', defaults.throttles.admin),
     },
-    corsOrigins: corsOrigins(context) ?? defaults.corsOrigins,
-    customDomain: customDomain(context),
+    corsOrigins: origins,
+    customDomain: customDomain(context, 'domainName', 'certificateArn'),
     alarmEmail: alarmEmail(context),
   };
 }
@@ -295,15 +367,94 @@ function corsOrigins(context: ContextReader): string[] | undefined {
   return origins;
 }
 
-function customDomain(context: ContextReader): CustomDomain | undefined {
-  const [domainName, certificateArn] = context.together('domainName', 'certificateArn', (key) =>
-    context.text(key),
-  );
+function webCallsApiDirectly(
+  context: ContextReader,
+  webDomain: CustomDomain | undefined,
+  origins: readonly string[],
+): boolean {
+  const directly = context.flag('webCallsApiDirectly') ?? false;
+  // CloudFront's name is known when the page has been deployed, after the API.
+  const page = webDomain && `https://${webDomain.domainName}`;
+  const allowed = page === undefined ? origins.length > 0 : origins.some((it) => it === '*' || it === page);
+  if (directly && !allowed) {
+    context.fail(
+      'corsOrigins',
+      `set, with the page's origin ${page ?? '(the output WebUrl, without a slash)'}`,
+    );
+  }
+  return directly;
+}
+
+function customDomain(context: ContextReader, nameKey: string, arnKey: string): CustomDomain | undefined {
+  const [domainName, certificateArn] = context.together(nameKey, arnKey, (key) => context.text(key));
   if (domainName === undefined || certificateArn === undefined) return undefined;
-  if (!/^arn:[\w-]+:acm:[\w-]+:\d{12}:certificate\/.+$/.test(certificateArn)) {
-    context.fail('certificateArn', 'the ARN of an ACM certificate');
+  // CloudFront takes them from one region alone.
+  const region = arnKey === 'webCertificateArn' ? 'us-east-1' : '[\\w-]+';
+  if (!new RegExp(`^arn:[\\w-]+:acm:${region}:\\d{12}:certificate/.+$`).test(certificateArn)) {
+    context.fail(
+      arnKey,
+      `the ARN of an ACM certificate${region === 'us-east-1' ? ' of the region us-east-1' : ''}`,
+    );
   }
   return { domainName, certificateArn };
+}
+
+function searchPlace(context: ContextReader, stage: Stage, size: StageDefaults['searchDomain']): SearchPlace {
+  const kind = context.oneOf('search', ['embedded', 'domain']) ?? 'embedded';
+  const folder = context.text('searchIndexFolder');
+  if (folder !== undefined && (stage !== 'local' || kind === 'domain')) {
+    context.fail('searchIndexFolder', 'left out unless the stage is local and its index embedded');
+  }
+  const wayOut = context.oneOf('searchEgress', WAYS_OUT);
+  if (wayOut !== undefined && (stage === 'local' || kind === 'domain')) {
+    context.fail('searchEgress', 'left out unless the index is embedded, on AWS');
+  }
+  const existing = existingDomain(context, stage);
+  if (existing !== undefined && kind !== 'domain') {
+    context.fail('searchDomainEndpoint', "left out unless 'search' is domain");
+  }
+  if (kind === 'embedded') {
+    return stage === 'local'
+      ? { kind: 'folder', folder: folder && path.resolve(folder) }
+      : { kind: 'embedded', wayOut: wayOut ?? 'ipv6' };
+  }
+  if (existing !== undefined) return existing;
+  if (stage === 'local') context.fail('searchDomainEndpoint', 'set: the local AWS has no domains');
+  const instanceType = context.text('searchInstanceType') ?? size.instanceType;
+  if (!/^[a-z]\w+\.[a-z0-9]+\.search$/.test(instanceType)) {
+    context.fail('searchInstanceType', 'an instance type of OpenSearch Service like m6g.large.search');
+  }
+  const instances = context.integer('searchInstances', DOMAIN_INSTANCES) ?? size.instances;
+  // Data lies in both zones alike.
+  if (instances > 1 && instances % 2 === 1) context.fail('searchInstances', '1, or an even number');
+  const volumeGiB = context.integer('searchVolumeGiB', DOMAIN_VOLUME_GIB) ?? size.volumeGiB;
+  const packages = context.list('searchPackages') ?? [];
+  if (!packages.every((name) => /^[a-z][a-z0-9-]{2,31}$/.test(name))) {
+    context.fail('searchPackages', 'a list of packages of OpenSearch Service like analysis-pinyin');
+  }
+  return { kind: 'domain', instanceType, instances, volumeGiB, packages };
+}
+
+function existingDomain(context: ContextReader, stage: Stage): ExistingDomain | undefined {
+  if (stage === 'local') {
+    const endpoint = context.text('searchDomainEndpoint');
+    if (endpoint === undefined) return undefined;
+    if (!/^http:\/\/127\.0\.0\.1:\d+$/.test(endpoint)) {
+      context.fail('searchDomainEndpoint', 'a URL like http://127.0.0.1:9200');
+    }
+    return { kind: 'existing', endpoint };
+  }
+  const [endpoint, arn] = context.together('searchDomainEndpoint', 'searchDomainArn', (key) =>
+    context.text(key),
+  );
+  if (endpoint === undefined || arn === undefined) return undefined;
+  if (!URL.canParse(endpoint) || new URL(endpoint).origin !== endpoint || !endpoint.startsWith('https://')) {
+    context.fail('searchDomainEndpoint', 'an https URL without a path');
+  }
+  if (!/^arn:[\w-]+:es:[\w-]+:\d{12}:domain\/[a-z][a-z0-9-]+$/.test(arn)) {
+    context.fail('searchDomainArn', 'the ARN of a domain of OpenSearch Service');
+  }
+  return { kind: 'existing', endpoint, arn };
 }
 
 function alarmEmail(context: ContextReader): string | undefined {

@@ -10,6 +10,9 @@ import { MarketingStack } from './stacks/marketing-stack.ts';
 import { MessagingStack } from './stacks/messaging-stack.ts';
 import { NotificationStack } from './stacks/notification-stack.ts';
 import { ObservabilityStack } from './stacks/observability-stack.ts';
+import { SearchIndexStack } from './stacks/search-index-stack.ts';
+import { SearchStack } from './stacks/search-stack.ts';
+import { WebStack } from './stacks/web-stack.ts';
 
 /** Adds every stack of the stage named by the app's context, and the rules they must pass. */
 export function addFlashsale(app: App): void {
@@ -26,7 +29,10 @@ export function addFlashsale(app: App): void {
   const { userPool } = new IdentityStack(app, name('Identity'), common);
   const messaging = new MessagingStack(app, name('Messaging'), common);
   const { mail } = messaging;
-  const { riskPolicy, notificationChannels } = new ConfigStack(app, name('Config'), { ...common, mail });
+  const { riskPolicy, notificationChannels, searchRules } = new ConfigStack(app, name('Config'), {
+    ...common,
+    mail,
+  });
   const coupon = new CouponStack(app, name('Coupon'), {
     ...common,
     couponTable,
@@ -59,14 +65,29 @@ export function addFlashsale(app: App): void {
     providerSecrets: data.providerSecrets,
     mail,
   });
+  const searchIndex = new SearchIndexStack(app, name('SearchIndex'), common);
+  const search = new SearchStack(app, name('Search'), {
+    ...common,
+    homestayTable: data.homestayTable,
+    searchTable: data.searchTable,
+    jobBucket,
+    importQueue: messaging.homestayImports,
+    reindexQueue: messaging.reindex,
+    searchEventQueue: messaging.searchEvents,
+    index: searchIndex.index,
+    rules: searchRules,
+  });
+  const searchFunctions = { ...searchIndex.functions, ...search.functions };
   const couponFunctions = { ...coupon.functions, ...marketing.functions };
   const { api } = new ApiStack(app, name('Api'), {
     ...common,
     userPool,
     userPoolClient: userPool.client,
-    functions: { ...couponFunctions, ...notification.functions },
+    functions: { ...couponFunctions, ...notification.functions, ...searchFunctions },
     claimQueue: messaging.claims,
   });
+  // The local AWS serves the page itself.
+  if (config.stage !== 'local') new WebStack(app, name('Web'), { ...common, apiUrl: api.url });
   new ObservabilityStack(app, name('Observability'), {
     ...common,
     api: api.httpApi,
@@ -90,6 +111,18 @@ export function addFlashsale(app: App): void {
         lagsAfter: Duration.seconds(30),
       },
       table: data.notificationTable,
+    },
+    searches: {
+      functions: Object.values(searchFunctions),
+      queues: messaging.searchQueues,
+      stream: {
+        fn: search.functions['index-homestay'],
+        deadLetters: search.unindexed,
+        // Two seconds are promised; a batch that is tried again takes some more.
+        lagsAfter: Duration.seconds(30),
+      },
+      table: data.homestayTable,
+      searchTable: data.searchTable,
     },
   });
 

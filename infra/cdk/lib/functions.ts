@@ -37,6 +37,21 @@ export const FUNCTION_NAMES = [
   'manage-notification-templates',
   'manage-notification-rules',
   'notify-on-event',
+  // Homestays: written, indexed, found; what is searched for.
+  'manage-homestays',
+  'import-homestays',
+  'index-homestay',
+  'reindex-homestays',
+  'manage-search-index',
+  'prepare-search-domain',
+  'search-homestays',
+  'suggest-homestays',
+  'list-hot-searches',
+  'manage-search-history',
+  'record-search-click',
+  'count-searches',
+  'rank-hot-searches',
+  'show-search-report',
 ] as const;
 
 export type FunctionName = (typeof FUNCTION_NAMES)[number];

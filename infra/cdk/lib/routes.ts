@@ -158,6 +158,41 @@ export const ROUTES: readonly Route[] = [
   route(POST, '/v1/delivery-reports/{provider}', 'receive-delivery-report', 'provider', 'browse'),
   // By which a provider asks whether we want them.
   route(GET, '/v1/delivery-reports/{provider}', 'receive-delivery-report', 'provider', 'browse'),
+
+  // Hosts sign in too; that a homestay is theirs is checked by the function.
+  route(POST, '/v1/homestays', 'manage-homestays', 'token', 'browse'),
+  route(GET, '/v1/homestays/{id}', 'manage-homestays', 'public', 'browse'),
+  route(PATCH, '/v1/homestays/{id}', 'manage-homestays', 'token', 'browse'),
+  route(DELETE, '/v1/homestays/{id}', 'manage-homestays', 'token', 'browse'),
+  route(GET, '/v1/me/homestays', 'manage-homestays', 'token', 'browse'),
+  route(GET, '/v1/me/homestays/{id}', 'manage-homestays', 'token', 'browse'),
+
+  route(POST, '/v1/admin/homestay-uploads', 'manage-homestays', 'token', 'admin'),
+  route(POST, '/v1/admin/homestay-imports', 'manage-homestays', 'token', 'admin'),
+  route(GET, '/v1/admin/homestay-imports', 'manage-homestays', 'token', 'admin'),
+  route(GET, '/v1/admin/homestay-imports/{id}', 'manage-homestays', 'token', 'admin'),
+  route(GET, '/v1/admin/homestay-imports/{id}/report', 'manage-homestays', 'token', 'admin'),
+  route(POST, '/v1/admin/homestay-imports/{id}/cancel', 'manage-homestays', 'token', 'admin'),
+
+  route(GET, '/v1/homestays/search', 'search-homestays', 'public', 'browse'),
+  route(GET, '/v1/admin/homestays/search', 'search-homestays', 'token', 'admin'),
+  route(GET, '/v1/homestays/suggest', 'suggest-homestays', 'public', 'browse'),
+  route(GET, '/v1/homestays/hot-searches', 'list-hot-searches', 'public', 'browse'),
+
+  route(GET, '/v1/me/search-history', 'manage-search-history', 'token', 'browse'),
+  route(POST, '/v1/me/search-history', 'manage-search-history', 'token', 'browse'),
+  route(DELETE, '/v1/me/search-history', 'manage-search-history', 'token', 'browse'),
+  route(DELETE, '/v1/me/search-history/{id}', 'manage-search-history', 'token', 'browse'),
+  route(POST, '/v1/search-clicks', 'record-search-click', 'public', 'browse'),
+  route(GET, '/v1/admin/search-report', 'show-search-report', 'token', 'admin'),
+
+  route(GET, '/v1/admin/search-index', 'manage-search-index', 'token', 'admin'),
+  route(POST, '/v1/admin/search-index/rebuilds', 'manage-search-index', 'token', 'admin'),
+  route(GET, '/v1/admin/search-index/rebuilds', 'manage-search-index', 'token', 'admin'),
+  route(GET, '/v1/admin/search-index/rebuilds/{id}', 'manage-search-index', 'token', 'admin'),
+  route(POST, '/v1/admin/search-index/rebuilds/{id}/cancel', 'manage-search-index', 'token', 'admin'),
+  route(POST, '/v1/admin/search-index/rebuilds/{id}/roll-back', 'manage-search-index', 'token', 'admin'),
+  route(POST, '/v1/admin/search-index/reconciliations', 'manage-search-index', 'token', 'admin'),
 ];
 
 /** The key API Gateway knows a route by, as in `GET /v1/me/coupons`. */

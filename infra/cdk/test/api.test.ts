@@ -15,14 +15,19 @@ describe('authorization', () => {
   const keysOf = (type: string) =>
     routes.filter(({ AuthorizationType }) => AuthorizationType === type).map(({ RouteKey }) => RouteKey);
 
-  it('leaves open only what is on sale, and what providers prove in their own ways', () => {
+  it('leaves open only what is on sale, the search, and what providers prove in their own ways', () => {
     expect(keysOf('NONE').sort()).toEqual([
       'GET /v1/campaigns',
       'GET /v1/campaigns/{id}',
       'GET /v1/coupon-templates',
       'GET /v1/coupon-templates/{id}',
       'GET /v1/delivery-reports/{provider}',
+      'GET /v1/homestays/hot-searches',
+      'GET /v1/homestays/search',
+      'GET /v1/homestays/suggest',
+      'GET /v1/homestays/{id}',
       'POST /v1/delivery-reports/{provider}',
+      'POST /v1/search-clicks',
     ]);
   });
 
@@ -42,7 +47,7 @@ describe('authorization', () => {
     const closed = routes.filter(({ AuthorizationType }) => AuthorizationType === 'JWT');
     expect(keysOf('JWT')).toHaveLength(routes.length - keysOf('NONE').length - keysOf('AWS_IAM').length);
     for (const { RouteKey } of closed) {
-      expect(RouteKey).toMatch(/ \/v1\/(me|admin|claims|notifications)(\/|$)|^POST .*claims$/);
+      expect(RouteKey).toMatch(/ \/v1\/(me|admin|claims|homestays|notifications)(\/|$)|^POST .*claims$/);
     }
     for (const { AuthorizerId, AuthorizationScopes } of closed) {
       expect(AuthorizerId).toEqual({ Ref: authorizerId });

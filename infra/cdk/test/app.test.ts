@@ -6,7 +6,7 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import { describe, expect, it } from 'vitest';
 import { STAGES } from '../lib/config.ts';
 import { FUNCTION_NAMES } from '../lib/functions.ts';
-import { STACK_NAMES, synthesize, temporaryDirectory } from './synthesize.ts';
+import { LOCAL_STACK_NAMES, STACK_NAMES, synthesize, temporaryDirectory } from './synthesize.ts';
 
 const EVERYTHING = {
   architecture: 'x86_64',
@@ -22,6 +22,9 @@ const EVERYTHING = {
   mailFrom: 'mail.example.com',
   apnsApplicationArn: 'arn:aws:sns:eu-west-1:111122223333:app/APNS/flashsale',
   fcmApplicationArn: 'arn:aws:sns:eu-west-1:111122223333:app/GCM/flashsale',
+  webCallsApiDirectly: 'true',
+  webDomainName: 'www.example.com',
+  webCertificateArn: 'arn:aws:acm:us-east-1:111122223333:certificate/00000000-0000-0000-0000-000000000000',
 };
 
 describe('the app', () => {
@@ -32,6 +35,28 @@ describe('the app', () => {
   it('passes the AwsSolutions rules with every option set', () => {
     expect(synthesize('prod', EVERYTHING).violations).toEqual([]);
   });
+
+  it('passes the AwsSolutions rules with interface endpoints', () => {
+    expect(synthesize('dev', { searchEgress: 'endpoints' }).violations).toEqual([]);
+  });
+
+  it.each([
+    ['staging', {}],
+    ['dev', { searchInstances: '2' }],
+    [
+      'prod',
+      {
+        searchDomainEndpoint: 'https://search.example.com',
+        searchDomainArn: 'arn:aws:es:eu-west-1:111122223333:domain/stays',
+      },
+    ],
+    ['local', { searchDomainEndpoint: 'http://127.0.0.1:9200' }],
+  ] as const)(
+    'passes the AwsSolutions rules in stage %s with the index on a domain, %j',
+    (stage, context) => {
+      expect(synthesize(stage, { search: 'domain', ...context }).violations).toEqual([]);
+    },
+  );
 
   it('passes the AwsSolutions rules with stand-ins for the providers', () => {
     const context = { providerStubs: 'http://127.0.0.1:4600', smtpStub: '127.0.0.1:4601' };
@@ -100,7 +125,7 @@ describe('the app', () => {
 
   it('needs no bootstrapped account in stage local', () => {
     const { template } = synthesize('local');
-    for (const stack of STACK_NAMES) expect(template(stack).toJSON().Rules).toBeUndefined();
+    for (const stack of LOCAL_STACK_NAMES) expect(template(stack).toJSON().Rules).toBeUndefined();
   });
 });
 

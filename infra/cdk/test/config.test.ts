@@ -62,11 +62,59 @@ describe('the stage configuration', () => {
     });
   });
 
-  it('keeps expiry to one run at a time where nothing else is said', () => {
+  it('keeps what the clock starts to one run at a time where nothing else is said', () => {
     expect(config({ stage: 'prod', reservedConcurrency: 'claim-coupon=200' }).reservedConcurrency).toEqual({
       'expire-coupons': 1,
+      'rank-hot-searches': 1,
+      'index-homestay': 4,
       'claim-coupon': 200,
     });
+  });
+
+  it('has the index on files that the functions share, and locally in a folder', () => {
+    expect(config({ stage: 'prod' }).search).toEqual({ kind: 'embedded', wayOut: 'ipv6' });
+    expect(config({ searchEgress: 'endpoints' }).search).toEqual({ kind: 'embedded', wayOut: 'endpoints' });
+    expect(config({ stage: 'local', searchIndexFolder: '/tmp/index' }).search).toEqual({
+      kind: 'folder',
+      folder: '/tmp/index',
+    });
+  });
+
+  it('lets an index on a domain take changes from as many shards as there are', () => {
+    expect(config({ stage: 'prod', search: 'domain' }).reservedConcurrency).toEqual({
+      'expire-coupons': 1,
+      'rank-hot-searches': 1,
+    });
+  });
+
+  it('sizes a domain by the stage, unless told otherwise', () => {
+    expect(config({ search: 'domain' }).search).toMatchObject({ kind: 'domain', instances: 1 });
+    expect(config({ stage: 'prod', search: 'domain' }).search).toMatchObject({
+      kind: 'domain',
+      instances: 2,
+    });
+    const context = { searchInstanceType: 'r7g.large.search', searchInstances: 4, searchVolumeGiB: 50 };
+    expect(config({ search: 'domain', ...context }).search).toEqual({
+      kind: 'domain',
+      instanceType: 'r7g.large.search',
+      instances: 4,
+      volumeGiB: 50,
+      packages: [],
+    });
+  });
+
+  it('takes a domain that is there already', () => {
+    const domain = {
+      searchDomainEndpoint: 'https://search.example.com',
+      searchDomainArn: 'arn:aws:es:eu-west-1:111122223333:domain/stays',
+    };
+    expect(config({ search: 'domain', ...domain }).search).toEqual({
+      kind: 'existing',
+      endpoint: domain.searchDomainEndpoint,
+      arn: domain.searchDomainArn,
+    });
+    const local = { stage: 'local', search: 'domain', searchDomainEndpoint: 'http://127.0.0.1:9200' };
+    expect(config(local).search).toEqual({ kind: 'existing', endpoint: 'http://127.0.0.1:9200' });
   });
 
   it.each([
@@ -117,6 +165,75 @@ describe('the stage configuration', () => {
     [
       { fcmApplicationArn: 'arn' },
       `context 'fcmApplicationArn' must be the ARN of a platform application of SNS (GCM); it is "arn"`,
+    ],
+    [{ search: 'elastic' }, `context 'search' must be one of embedded, domain; it is "elastic"`],
+    [
+      { searchIndexFolder: '/tmp/index' },
+      `context 'searchIndexFolder' must be left out unless the stage is local and its index embedded; it is "/tmp/index"`,
+    ],
+    [
+      { search: 'domain', searchEgress: 'ipv6' },
+      `context 'searchEgress' must be left out unless the index is embedded, on AWS; it is "ipv6"`,
+    ],
+    [
+      { stage: 'local', search: 'domain' },
+      `context 'searchDomainEndpoint' must be set: the local AWS has no domains; it is not set`,
+    ],
+    [
+      { search: 'domain', searchDomainEndpoint: 'https://search.example.com' },
+      `context 'searchDomainArn' must be set, as searchDomainEndpoint is; it is not set`,
+    ],
+    [
+      { stage: 'local', search: 'domain', searchDomainEndpoint: 'https://search.example.com' },
+      `context 'searchDomainEndpoint' must be a URL like http://127.0.0.1:9200; it is "https://search.example.com"`,
+    ],
+    [
+      { stage: 'local', searchDomainEndpoint: 'http://127.0.0.1:9200' },
+      `context 'searchDomainEndpoint' must be left out unless 'search' is domain; it is "http://127.0.0.1:9200"`,
+    ],
+    [
+      {
+        search: 'domain',
+        searchDomainEndpoint: 'http://search.example.com',
+        searchDomainArn: 'arn:aws:es:eu-west-1:111122223333:domain/stays',
+      },
+      `context 'searchDomainEndpoint' must be an https URL without a path; it is "http://search.example.com"`,
+    ],
+    [
+      { search: 'domain', searchDomainEndpoint: 'https://search.example.com', searchDomainArn: 'arn' },
+      `context 'searchDomainArn' must be the ARN of a domain of OpenSearch Service; it is "arn"`,
+    ],
+    [
+      { search: 'domain', searchInstanceType: 'm6g.large' },
+      `context 'searchInstanceType' must be an instance type of OpenSearch Service like m6g.large.search; it is "m6g.large"`,
+    ],
+    [
+      { search: 'domain', searchPackages: 'Pinyin' },
+      `context 'searchPackages' must be a list of packages of OpenSearch Service like analysis-pinyin; it is "Pinyin"`,
+    ],
+    [
+      { search: 'domain', searchInstances: '3' },
+      `context 'searchInstances' must be 1, or an even number; it is "3"`,
+    ],
+    [
+      {
+        webDomainName: 'www.example.com',
+        webCertificateArn: 'arn:aws:acm:eu-west-1:111122223333:certificate/1',
+      },
+      `context 'webCertificateArn' must be the ARN of an ACM certificate of the region us-east-1; it is "arn:aws:acm:eu-west-1:111122223333:certificate/1"`,
+    ],
+    [
+      { stage: 'prod', webCallsApiDirectly: 'true' },
+      `context 'corsOrigins' must be set, with the page's origin (the output WebUrl, without a slash); it is not set`,
+    ],
+    [
+      {
+        webCallsApiDirectly: 'true',
+        corsOrigins: 'https://a.example',
+        webDomainName: 'www.example.com',
+        webCertificateArn: 'arn:aws:acm:us-east-1:111122223333:certificate/1',
+      },
+      `context 'corsOrigins' must be set, with the page's origin https://www.example.com; it is "https://a.example"`,
     ],
     [{ threatProtection: 'yes' }, `context 'threatProtection' must be one of true, false; it is "yes"`],
     [{ bundles: '' }, `context 'bundles' must be not empty; leave it out for the default; it is ""`],

@@ -128,6 +128,64 @@ describe('the notification table', () => {
   });
 });
 
+describe('the tables of homestays and of searches', () => {
+  const data = synthesize('prod').template('Data');
+  const tableOf = (id: string) => {
+    const found = Object.entries(data.findResources(TABLE)).filter(([logicalId]) => logicalId.startsWith(id));
+    expect(found).toHaveLength(1);
+    return found[0]?.[1];
+  };
+
+  it.each(['HomestayTable', 'SearchTable'])(
+    '%s can be restored to any second, forgets what has expired, and cannot be deleted',
+    (id) => {
+      expect(tableOf(id)).toMatchObject({
+        DeletionPolicy: 'Retain',
+        Properties: {
+          BillingMode: 'PAY_PER_REQUEST',
+          TimeToLiveSpecification: { AttributeName: 'ttl', Enabled: true },
+          Replicas: [
+            {
+              PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+              DeletionProtectionEnabled: true,
+            },
+          ],
+        },
+      });
+    },
+  );
+
+  it('stream the changes of homestays, which the index follows, and none of searches', () => {
+    expect(tableOf('HomestayTable')?.Properties.StreamSpecification).toEqual({
+      StreamViewType: 'NEW_AND_OLD_IMAGES',
+    });
+    expect(tableOf('SearchTable')?.Properties.StreamSpecification).toBeUndefined();
+  });
+
+  it.each([
+    ['homestays-by-host', 'hostPk', 'createdAt', 'N'],
+    ['jobs-by-start', 'listPk', 'listSk', 'S'],
+  ])('list by the index %s', (IndexName, partition, sort, type) => {
+    const { AttributeDefinitions, GlobalSecondaryIndexes } = tableOf('HomestayTable')?.Properties ?? {};
+    expect(AttributeDefinitions).toEqual(
+      expect.arrayContaining([
+        { AttributeName: partition, AttributeType: 'S' },
+        { AttributeName: sort, AttributeType: type },
+      ]),
+    );
+    expect(GlobalSecondaryIndexes).toContainEqual(
+      expect.objectContaining({
+        IndexName,
+        KeySchema: [
+          { AttributeName: partition, KeyType: 'HASH' },
+          { AttributeName: sort, KeyType: 'RANGE' },
+        ],
+        Projection: { ProjectionType: 'ALL' },
+      }),
+    );
+  });
+});
+
 describe('the bucket of jobs', () => {
   const BUCKET = 'AWS::S3::Bucket';
   const data = synthesize('prod', { corsOrigins: 'https://www.example.com' }).template('Data');
@@ -156,7 +214,7 @@ describe('the bucket of jobs', () => {
   it('forgets every file after a month, and what was never finished after a day', () => {
     data.hasResourceProperties(BUCKET, {
       LifecycleConfiguration: {
-        Rules: ['uploads/', 'grants/', 'codes/'].map((Prefix) => ({
+        Rules: ['uploads/', 'grants/', 'codes/', 'imports/'].map((Prefix) => ({
           Prefix,
           Status: 'Enabled',
           ExpirationInDays: 30,
@@ -239,7 +297,7 @@ describe('the user pool', () => {
     prod.hasResource(POOL, { DeletionPolicy: 'Retain', Properties: { DeletionProtection: 'ACTIVE' } });
   });
 
-  it.each(['admin', 'guest', 'service'])('has the group %s', (GroupName) => {
+  it.each(['admin', 'guest', 'host', 'service'])('has the group %s', (GroupName) => {
     prod.hasResourceProperties('AWS::Cognito::UserPoolGroup', { GroupName });
   });
 

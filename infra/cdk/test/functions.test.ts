@@ -155,6 +155,42 @@ const ON_THE_TABLE: Record<FunctionName, Record<string, string[]>> = {
     RULES: ['DeleteItem', 'GetItem', 'PutItem', 'Query'],
   },
   'notify-on-event': { ...READS_TEXTS, RULES: ['Query'], 'MESSAGE#*': READS_AND_WRITES },
+  'manage-homestays': {
+    'HOMESTAY#*': READS_AND_WRITES,
+    'index homestays-by-host HOST#*': ['Query'],
+    'IMPORT#*': READS_AND_WRITES,
+    'index jobs-by-start IMPORTS': ['Query'],
+  },
+  'import-homestays': {
+    'HOMESTAY#*': ['BatchGetItem', 'PutItem', 'UpdateItem'],
+    'IMPORT#*': ['GetItem', 'UpdateItem'],
+  },
+  'index-homestay': {},
+  'reindex-homestays': {
+    'HOMESTAY#*': ['BatchGetItem'],
+    'REBUILD#*': ['DeleteItem', 'GetItem', 'PutItem'],
+  },
+  'manage-search-index': {
+    'REBUILD#*': ['DeleteItem', 'GetItem', 'PutItem'],
+    'index jobs-by-start REBUILDS': ['Query'],
+    'index jobs-by-start RECONCILIATIONS': ['Query'],
+  },
+  'prepare-search-domain': {},
+  'search-homestays': {},
+  'suggest-homestays': { HOT: ['GetItem'] },
+  'list-hot-searches': { HOT: ['GetItem'] },
+  'manage-search-history': { 'HISTORY#*': ['BatchWriteItem', 'DeleteItem', 'PutItem', 'Query'] },
+  'record-search-click': {},
+  'count-searches': { SALT: ['GetItem', 'PutItem'], 'FACTS#*': ['BatchWriteItem'], LATE: ['PutItem'] },
+  'rank-hot-searches': {
+    'FACTS#*': ['Query'],
+    LATE: ['DeleteItem', 'Query'],
+    'HOURS#*': ['PutItem', 'Query'],
+    VOTES: ['PutItem', 'Query'],
+    DAYS: ['PutItem'],
+    HOT: ['GetItem', 'PutItem'],
+  },
+  'show-search-report': { DAYS: ['Query'] },
 };
 
 const CONSUMES = [
@@ -166,6 +202,20 @@ const CONSUMES = [
 ];
 const DISPATCH_QUEUES = PRIORITIES.map((priority) => `${capitalized(priority)}NotificationQueue`);
 const QUEUES_MESSAGES = each(DISPATCH_QUEUES, ['SendMessage']);
+const CONNECTS = {
+  '*': [
+    'AssignPrivateIpAddresses',
+    'CreateNetworkInterface',
+    'DeleteNetworkInterface',
+    'DescribeNetworkInterfaces',
+    'DescribeSubnets',
+    'UnassignPrivateIpAddresses',
+  ],
+};
+/** On the file system that the functions share. */
+const READS_INDEX = { ...CONNECTS, EmbeddedFileSystem: ['ClientMount'] };
+const WRITES_INDEX = { ...CONNECTS, EmbeddedFileSystem: ['ClientMount', 'ClientWrite'] };
+const READS_RULES = { SearchRulesProfile: ['GetLatestConfiguration', 'StartConfigurationSession'] };
 const READS_POLICY = { RiskPolicyProfile: ['GetLatestConfiguration', 'StartConfigurationSession'] };
 
 /** All else that each function may do beside logs and traces, by the resource it may do it to. */
@@ -254,6 +304,35 @@ const ELSEWHERE: Partial<Record<FunctionName, Record<string, string[]>>> = {
     'endpoint/GCM/flashsale/*': ['SetEndpointAttributes'],
   },
   'notify-on-event': { NotificationEventQueue: CONSUMES },
+  'manage-homestays': {
+    'JobBucket/imports/uploads/*': ['PutObject'],
+    'JobBucket/imports/*': ['GetObject'],
+    JobBucket: ['ListBucket'],
+    HomestayImportQueue: ['SendMessage'],
+  },
+  'import-homestays': {
+    'JobBucket/imports/*': ['GetObject', 'PutObject'],
+    JobBucket: ['ListBucket'],
+    HomestayImportQueue: [...CONSUMES, 'SendMessage'],
+  },
+  'index-homestay': {
+    ...WRITES_INDEX,
+    HomestayTable: ['DescribeStream', 'GetRecords', 'GetShardIterator', 'ListStreams'],
+    IndexHomestayDeadLetters: ['GetQueueAttributes', 'GetQueueUrl', 'SendMessage'],
+  },
+  'reindex-homestays': {
+    ...WRITES_INDEX,
+    HomestayTable: ['DescribeTable', 'Scan'],
+    ReindexQueue: [...CONSUMES, 'SendMessage'],
+    ReindexHomestaysDeadLetters: ['SendMessage'],
+  },
+  'manage-search-index': { ...WRITES_INDEX, ReindexQueue: ['SendMessage'] },
+  'prepare-search-domain': WRITES_INDEX,
+  'search-homestays': { ...READS_INDEX, ...READS_RULES, SearchEventQueue: ['SendMessage'] },
+  'suggest-homestays': READS_INDEX,
+  'record-search-click': { SearchEventQueue: ['SendMessage'] },
+  'count-searches': { SearchEventQueue: CONSUMES },
+  'rank-hot-searches': { ...READS_RULES, RankHotSearchesDeadLetters: ['SendMessage'] },
 };
 
 describe('permissions', () => {
@@ -265,18 +344,31 @@ describe('permissions', () => {
     expect(otherPermissions(name)).toEqual(ELSEWHERE[name] ?? {});
   });
 
-  it('no function may scan, nor delete items but for the rules that an operator takes back', () => {
-    expect(JSON.stringify(statements())).not.toMatch(/Scan|PartiQL/);
-    const deleting = FUNCTION_NAMES.filter((name) => JSON.stringify(statements(name)).includes('DeleteItem'));
-    expect(deleting).toEqual(['manage-notification-rules']);
+  it('no function may scan but the one that reads every homestay', () => {
+    expect(JSON.stringify(statements())).not.toContain('PartiQL');
+    const scanning = FUNCTION_NAMES.filter((name) => JSON.stringify(statements(name)).includes('Scan'));
+    expect(scanning).toEqual(['reindex-homestays']);
   });
 
-  it('no function has a wildcard action, nor a wildcard resource but for traces and phone numbers', () => {
+  it('no function may delete items but what an operator or a guest takes back, and marks of work that is done', () => {
+    const deleting = FUNCTION_NAMES.filter((name) => JSON.stringify(statements(name)).includes('DeleteItem'));
+    expect(deleting).toEqual([
+      'manage-notification-rules',
+      'reindex-homestays',
+      'manage-search-index',
+      'manage-search-history',
+      'rank-hot-searches',
+    ]);
+  });
+
+  it('no function has a wildcard action, nor a wildcard resource but for traces, phone numbers and networks', () => {
     for (const { Action, Resource } of statements()) {
       const actions = [Action].flat();
       expect(actions.join()).not.toContain('*');
       if (JSON.stringify(Resource).includes('"*"')) {
-        expect(actions.every((action) => /^(xray:Put|sns:Publish$)/.test(action))).toBe(true);
+        const isKnown = (action: string) =>
+          /^(xray:Put|sns:Publish$|ec2:.*(NetworkInterface|PrivateIpAddress|DescribeSubnets))/.test(action);
+        expect(actions.filter((action) => !isKnown(action))).toEqual([]);
       }
     }
   });
@@ -336,6 +428,33 @@ const ENVIRONMENT: Partial<Record<FunctionName, string[]>> = {
   'redrive-notifications': [...URLS_OF_QUEUES, ...URLS_OF_DEAD_LETTERS],
   'receive-delivery-report': ['NOTIFICATION_CHANNELS', 'PROVIDER_SECRETS'],
   'manage-notification-preferences': ['APNS_APPLICATION_ARN', 'FCM_APPLICATION_ARN'],
+  'manage-homestays': ['HOMESTAY_TABLE', 'IMPORT_QUEUE_URL', 'JOB_BUCKET'],
+  'import-homestays': ['HOMESTAY_TABLE', 'IMPORT_QUEUE_URL', 'JOB_BUCKET'],
+  'index-homestay': ['SEARCH_INDEX'],
+  'reindex-homestays': ['AWS_ENDPOINT_URL_SQS', 'HOMESTAY_TABLE', 'REINDEX_QUEUE_URL', 'SEARCH_INDEX'],
+  'manage-search-index': ['AWS_ENDPOINT_URL_SQS', 'HOMESTAY_TABLE', 'REINDEX_QUEUE_URL', 'SEARCH_INDEX'],
+  'prepare-search-domain': ['SEARCH_INDEX'],
+  'search-homestays': [
+    'AWS_ENDPOINT_URL_APPCONFIGDATA',
+    'AWS_ENDPOINT_URL_SQS',
+    'SEARCH_EVENT_QUEUE_URL',
+    'SEARCH_INDEX',
+    'SEARCH_RULES',
+  ],
+  'suggest-homestays': ['SEARCH_INDEX', 'SEARCH_TABLE'],
+  'list-hot-searches': ['SEARCH_TABLE'],
+  'manage-search-history': ['SEARCH_TABLE'],
+  'record-search-click': ['SEARCH_EVENT_QUEUE_URL'],
+  'count-searches': ['SEARCH_TABLE'],
+  'rank-hot-searches': ['SEARCH_RULES', 'SEARCH_TABLE'],
+  'show-search-report': ['SEARCH_TABLE'],
+};
+
+/** Where one table is all that a service knows. */
+const TABLES: Partial<Record<StackName, string>> = {
+  Coupon: 'COUPON_TABLE',
+  Marketing: 'COUPON_TABLE',
+  Notification: 'NOTIFICATION_TABLE',
 };
 
 describe('a function', () => {
@@ -363,8 +482,8 @@ describe('a function', () => {
 
   it.each(FUNCTION_NAMES)('%s learns what else it needs, and no more', (name) => {
     const { stack, Properties } = only(functions.filter(({ id }) => isOf(id, name)));
-    const table = stack === 'Notification' ? 'NOTIFICATION_TABLE' : 'COUPON_TABLE';
-    const tables = Object.keys(ON_THE_TABLE[name]).length > 0 ? [table] : [];
+    const table = TABLES[stack];
+    const tables = table && Object.keys(ON_THE_TABLE[name]).length > 0 ? [table] : [];
     const common = [...tables, 'METRICS_NAMESPACE', 'RUST_LOG', 'STAGE'];
     expect(Object.keys(Properties.Environment.Variables).sort()).toEqual(
       [...common, ...(ENVIRONMENT[name] ?? [])].sort(),
@@ -377,11 +496,16 @@ describe('a function', () => {
     }
   });
 
-  it('shares the account’s pool unless the context says otherwise; one run of expiry at a time in prod', () => {
-    expect(reservedIn(prod)).toEqual({ ExpireCoupons: 1 });
+  it('shares the account’s pool unless the context says otherwise; one run of a kind at a time in prod', () => {
+    expect(reservedIn(prod)).toEqual({ ExpireCoupons: 1, IndexHomestay: 4, RankHotSearches: 1 });
     expect(reservedIn(synthesize('dev'))).toEqual({});
     const context = { reservedConcurrency: 'claim-coupon=200,expire-coupons=2' };
-    expect(reservedIn(synthesize('prod', context))).toEqual({ ClaimCoupon: 200, ExpireCoupons: 2 });
+    expect(reservedIn(synthesize('prod', context))).toEqual({
+      ClaimCoupon: 200,
+      ExpireCoupons: 2,
+      IndexHomestay: 4,
+      RankHotSearches: 1,
+    });
   });
 
   it('runs on the host’s architecture when told to', () => {
@@ -419,7 +543,9 @@ describe('triggers', () => {
     for (const name of FUNCTION_NAMES) {
       const isRouted = ROUTES.some((route) => route.target === name);
       const isTriggered = started.some((it) => new RegExp(`"${logicalIdOf(name)}[0-9A-F]{8}"`).test(it));
-      expect(isRouted || isTriggered, `nothing starts ${name}`).toBe(true);
+      // It is called while its stack is deployed.
+      const isDeployed = name === 'prepare-search-domain';
+      expect(isRouted || isTriggered || isDeployed, `nothing starts ${name}`).toBe(true);
     }
   });
 
@@ -437,6 +563,12 @@ describe('triggers', () => {
     expect(ofQueue('NotificationEventQueue')).toMatchObject({ BatchSize: 10 });
     expect(ofQueue('BroadcastQueue')).toMatchObject({ BatchSize: 1 });
     expect(ofQueue('MailEventQueue')).toMatchObject({ BatchSize: 10 });
+    expect(ofQueue('HomestayImportQueue')).toMatchObject({ BatchSize: 1 });
+    expect(ofQueue('ReindexQueue')).toMatchObject({ BatchSize: 1 });
+    expect(ofQueue('SearchEventQueue')).toMatchObject({
+      BatchSize: 1000,
+      MaximumBatchingWindowInSeconds: 10,
+    });
   });
 
   it.each([
@@ -475,6 +607,9 @@ describe('triggers', () => {
       'NotificationEventQueue',
       'BroadcastQueue',
       'MailEventQueue',
+      'HomestayImportQueue',
+      'ReindexQueue',
+      'SearchEventQueue',
     ]) {
       expect(ofQueue(queue).ScalingConfig.MaximumConcurrency).toBeLessThanOrEqual(10);
     }
@@ -485,22 +620,24 @@ describe('triggers', () => {
   });
 
   it.each([
-    ['CouponTable', 1000, '{"dynamodb":{"Keys":{"sk":{"S":[{"prefix":"COUPON#"}]}}}}'],
+    ['CouponTable', 1000, 10, '{"dynamodb":{"Keys":{"sk":{"S":[{"prefix":"COUPON#"}]}}}}'],
+    ['HomestayTable', 100, 1, '{"dynamodb":{"Keys":{"pk":{"S":[{"prefix":"HOMESTAY#"}]}}}}'],
     [
       'NotificationTable',
       100,
+      10,
       '{"eventName":["INSERT"],"dynamodb":{"Keys":{"pk":{"S":[{"prefix":"MESSAGE#"}]}}}}',
     ],
   ])(
     'hand on of %s what matters alone, and do not let one bad record hold up a shard',
-    (table, size, pattern) => {
+    (table, size, parallelism, pattern) => {
       expect(ofQueue(table)).toMatchObject({
         FilterCriteria: { Filters: [{ Pattern: pattern }] },
         BatchSize: size,
         BisectBatchOnFunctionError: true,
         MaximumRetryAttempts: 10,
         MaximumRecordAgeInSeconds: 86_400,
-        ParallelizationFactor: 10,
+        ParallelizationFactor: parallelism,
         DestinationConfig: { OnFailure: { Destination: expect.anything() } },
         StartingPosition: 'TRIM_HORIZON',
       });
@@ -511,11 +648,17 @@ describe('triggers', () => {
     expect(ofQueue('NotificationTable').MaximumBatchingWindowInSeconds).toBe(0);
   });
 
+  it('hand on a homestay that was published at once: its host looks for it', () => {
+    expect(ofQueue('HomestayTable').MaximumBatchingWindowInSeconds).toBe(0);
+  });
+
   it.each([
     ['ExpireCoupons', 'rate(5 minutes)'],
     ['RemindExpiringCoupons', 'rate(10 minutes)'],
     ['RestockCoupons', 'rate(1 minute)'],
     ['ScheduleNotifications', 'rate(1 minute)'],
+    ['ReindexHomestays', 'rate(60 minutes)'],
+    ['RankHotSearches', 'rate(5 minutes)'],
   ])('run %s at a %s, and keep what failed', (id, expression) => {
     const schedule = only(schedules.filter(({ Target }) => Target.Arn['Fn::GetAtt'][0].startsWith(id)));
     expect(schedule.ScheduleExpression).toBe(expression);
@@ -565,7 +708,7 @@ interface Found {
   readonly Properties: any;
 }
 
-/** Of all stacks of functions. */
+/** Of all stacks of functions, but for what the CDK adds to run one of them during a deployment, and for networks. */
 function resourcesOf({ template }: Synthesized, type: string): Found[] {
   return STACKS_OF_FUNCTIONS.flatMap((stack) =>
     Object.entries(template(stack).findResources(type)).map(([id, { Properties }]) => ({
@@ -573,7 +716,7 @@ function resourcesOf({ template }: Synthesized, type: string): Found[] {
       id,
       Properties,
     })),
-  );
+  ).filter(({ id }) => !/^(Preparationframework|EmbeddedNetwork)/.test(id));
 }
 
 function capitalized(word: string): string {
@@ -648,7 +791,7 @@ function reachOf(resource: string): string {
   ];
   const named = /(?::|^")((?:app|endpoint|identity)\/[^"]+|\*)"/.exec(resource)?.[1];
   const id = ids.at(-1)?.[1];
-  return id === undefined ? `${named}` : `${id}${/(\/\w+)?\/\*/.exec(resource)?.[0] ?? ''}`;
+  return id === undefined ? `${named}` : `${id}${/(\/\w+)*\/\*/.exec(resource)?.[0] ?? ''}`;
 }
 
 function actionsIn(action: string | string[]): string[] {

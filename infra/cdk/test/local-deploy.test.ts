@@ -31,6 +31,13 @@ describe('the assembly', () => {
         'Flashsale-local-Marketing',
         'Flashsale-local-Messaging',
         'Flashsale-local-Notification',
+        'Flashsale-local-Search',
+      ],
+      'Flashsale-local-SearchIndex': [],
+      'Flashsale-local-Search': [
+        'Flashsale-local-Config',
+        'Flashsale-local-Data',
+        'Flashsale-local-Messaging',
       ],
       'Flashsale-local-Notification': [
         'Flashsale-local-Config',

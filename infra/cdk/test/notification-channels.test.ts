@@ -131,7 +131,7 @@ describe('the channels of notifications', () => {
     const environments = Object.values(prod.findResources('AWS::AppConfig::Deployment')).map(
       ({ Properties }) => JSON.stringify(Properties.EnvironmentId),
     );
-    expect(new Set(environments).size).toBe(2);
+    expect(new Set(environments).size).toBe(3);
   });
 
   it('go back when dispatch-notification cannot read them', () => {

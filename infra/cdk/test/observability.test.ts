@@ -68,9 +68,32 @@ describe('alarms', () => {
     expect(alarm?.Threshold).toBe(seconds);
   });
 
-  it('watch whether the changes of coupons, and accepted messages, are kept up with', () => {
+  it('watch whether the changes of coupons and of homestays, and accepted messages, are kept up with', () => {
     prod.hasResourceProperties(ALARM, { MetricName: 'IteratorAge', Threshold: 300_000 });
-    prod.hasResourceProperties(ALARM, { MetricName: 'IteratorAge', Threshold: 30_000 });
+    const soon = alarms.filter(
+      ({ MetricName, Threshold }) => MetricName === 'IteratorAge' && Threshold === 30_000,
+    );
+    const readers = soon.map(
+      ({ Dimensions }) => /OutputRef(\w+?)[0-9A-F]{8}/.exec(JSON.stringify(Dimensions))?.[1],
+    );
+    expect(readers.sort()).toEqual(['IndexHomestay', 'QueueNotifications']);
+  });
+
+  it('watch whether the index answers, and whether guests find anything', () => {
+    prod.hasResourceProperties(ALARM, {
+      Namespace: 'Flashsale',
+      MetricName: 'IndexFailures',
+      Dimensions: [
+        { Name: 'call', Value: 'search' },
+        { Name: 'service', Value: 'search-homestays' },
+      ],
+    });
+    const fruitless = alarms.find(({ Metrics }) =>
+      JSON.stringify(Metrics ?? '').includes('SearchesWithoutResult'),
+    );
+    expect(fruitless?.Threshold).toBe(0.2);
+    const matchings = [...JSON.stringify(fruitless).matchAll(/"Name":"matching","Value":"(\w+)"/g)];
+    expect(matchings.map(([, matching]) => matching).sort()).toEqual(['all', 'any', 'most']);
   });
 
   it('watch whether scheduled messages are a minute late', () => {
@@ -105,26 +128,29 @@ describe('alarms', () => {
     ]);
   });
 
-  it.each(['CouponTable', 'NotificationTable'])('watch throttles and failures of the %s', (table) => {
-    for (const metric of ['ReadThrottleEvents', 'WriteThrottleEvents']) {
-      const watched = alarms.filter(({ MetricName }) => MetricName === metric);
-      expect(JSON.stringify(watched.map(({ Dimensions }) => Dimensions))).toContain(`Ref${table}`);
-    }
-    const failures = alarms.filter(({ Metrics }) => JSON.stringify(Metrics ?? '').includes('SystemErrors'));
-    expect(JSON.stringify(failures)).toContain(`Ref${table}`);
-    prod.hasResourceProperties(ALARM, {
-      Metrics: Match.arrayWith([
-        Match.objectLike({
-          MetricStat: Match.objectLike({
-            Metric: Match.objectLike({
-              MetricName: 'SystemErrors',
-              Dimensions: Match.arrayWith([{ Name: 'Operation', Value: 'TransactWriteItems' }]),
+  it.each(['CouponTable', 'NotificationTable', 'HomestayTable', 'SearchTable'])(
+    'watch throttles and failures of the %s',
+    (table) => {
+      for (const metric of ['ReadThrottleEvents', 'WriteThrottleEvents']) {
+        const watched = alarms.filter(({ MetricName }) => MetricName === metric);
+        expect(JSON.stringify(watched.map(({ Dimensions }) => Dimensions))).toContain(`Ref${table}`);
+      }
+      const failures = alarms.filter(({ Metrics }) => JSON.stringify(Metrics ?? '').includes('SystemErrors'));
+      expect(JSON.stringify(failures)).toContain(`Ref${table}`);
+      prod.hasResourceProperties(ALARM, {
+        Metrics: Match.arrayWith([
+          Match.objectLike({
+            MetricStat: Match.objectLike({
+              Metric: Match.objectLike({
+                MetricName: 'SystemErrors',
+                Dimensions: Match.arrayWith([{ Name: 'Operation', Value: 'TransactWriteItems' }]),
+              }),
             }),
           }),
-        }),
-      ]),
-    });
-  });
+        ]),
+      });
+    },
+  );
 
   it('tell someone, also when it is over, and stay silent without traffic', () => {
     for (const alarm of alarms) {
@@ -188,9 +214,15 @@ describe('the dashboards', () => {
     'ProviderMs',
     'ProviderLeftAlone',
     'NotificationsLateMs',
+    'Searches',
+    'SearchesWithoutResult',
+    'SearchesNotRecorded',
+    'IndexMs',
+    'IndexFailures',
+    'SearchIndexCalls',
   ])('show %s', (metric) => {
     const dashboards = Object.values(prod.findResources('AWS::CloudWatch::Dashboard'));
-    expect(dashboards).toHaveLength(2);
+    expect(dashboards).toHaveLength(3);
     expect(JSON.stringify(dashboards.map(({ Properties }) => Properties.DashboardBody))).toContain(metric);
   });
 });

@@ -16,12 +16,24 @@ export const STACK_NAMES = [
   'Coupon',
   'Marketing',
   'Notification',
+  'SearchIndex',
+  'Search',
   'Api',
   'Observability',
+  'Web',
 ] as const;
 export type StackName = (typeof STACK_NAMES)[number];
 
-export const STACKS_OF_FUNCTIONS = ['Coupon', 'Marketing', 'Notification'] as const satisfies StackName[];
+/** On this machine the page is served by others. */
+export const LOCAL_STACK_NAMES = STACK_NAMES.filter((name) => name !== 'Web');
+
+export const STACKS_OF_FUNCTIONS = [
+  'Coupon',
+  'Marketing',
+  'Notification',
+  'SearchIndex',
+  'Search',
+] as const satisfies StackName[];
 
 export interface Violation {
   readonly ruleName: string;

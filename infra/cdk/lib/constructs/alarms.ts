@@ -46,6 +46,12 @@ export interface StreamReader {
 /** Calls of a provider in a minute below which a share says nothing. */
 const ENOUGH_CALLS = 20;
 
+/** Searches in a minute below which a share says nothing. */
+const ENOUGH_SEARCHES = 50;
+
+/** How much of the keyword what was found matches, as `search-homestays` counts it. */
+const MATCHINGS = ['all', 'most', 'any'];
+
 /** What the service promises: never early, at most a minute late. */
 const TOO_LATE_MS = 60_000;
 
@@ -185,6 +191,70 @@ export class Alarms extends Construct {
       threshold: 0.2,
       badMinutes: 3,
       description: `One call of the provider ${provider} in five fails: see its status page, and the log by provider`,
+    });
+  }
+
+  /** Guests are told to try again, and the API does not say which part failed. */
+  watchIndexFailures(): void {
+    this.add('SearchIndexFailures', {
+      metric: ownMetric('search-homestays', 'IndexFailures', { dimensions: { call: 'search' } }),
+      threshold: 5,
+      badMinutes: 2,
+      description: 'The index of homestays does not answer: see the log of search-homestays, and where it is',
+    });
+  }
+
+  /** Two seconds are promised from a write until it is found. */
+  watchIndexLag(): void {
+    this.add('IndexLag', {
+      metric: ownMetric('index-homestay', 'IndexLagMs', { statistic: Stats.p(99) }),
+      threshold: 5000,
+      badMinutes: 3,
+      description:
+        'Changes of homestays are found seconds late: see IndexMs and how many wait for the one writer',
+    });
+  }
+
+  /** Of a rebuild, and of the comparison with the table that mends what was missed. */
+  watchIndexJobs(): void {
+    for (const job of ['rebuild', 'reconciliation']) {
+      this.add(`IndexJob${job}Failed`, {
+        metric: ownMetric('reindex-homestays', 'IndexJobsFailed', { dimensions: { job } }),
+        threshold: 1,
+        badMinutes: 1,
+        description: `A ${job} of the index failed: GET /v1/admin/search-index says why`,
+      });
+    }
+  }
+
+  /** Guests are shown what is left: places without titles, or titles without places. */
+  watchSuggestions(): void {
+    this.add('SuggestionsIncomplete', {
+      metric: ownMetric('suggest-homestays', 'SuggestionsIncomplete'),
+      threshold: 10,
+      badMinutes: 3,
+      description: 'Completions lack titles or popular queries: see the log of suggest-homestays',
+    });
+  }
+
+  /** The share of searches that found nothing, which takes metric math. */
+  watchFruitlessSearches(): void {
+    const searches = (matching: string) =>
+      ownMetric('search-homestays', 'Searches', { dimensions: { matching } });
+    const all = MATCHINGS.map((matching) => `FILL(${matching}, 0)`).join(' + ');
+    this.add('FruitlessSearches', {
+      metric: new MathExpression({
+        expression: `IF(${all} >= ${ENOUGH_SEARCHES}, FILL(nothing, 0) / (${all}), 0)`,
+        usingMetrics: {
+          nothing: ownMetric('search-homestays', 'SearchesWithoutResult'),
+          ...Object.fromEntries(MATCHINGS.map((matching) => [matching, searches(matching)])),
+        },
+        label: 'share of searches that found nothing',
+        period: MINUTE,
+      }),
+      threshold: 0.2,
+      badMinutes: 3,
+      description: 'One search in five finds nothing: see whether the index is empty, and the search report',
     });
   }
 

@@ -44,7 +44,7 @@ const ACCESS_LOG = JSON.stringify({
 
 /** Why API Gateway lets anyone call a route. */
 const WHY_OPEN: Partial<Record<Access, string>> = {
-  public: 'Anyone may read what is on sale.',
+  public: 'Anyone may see what is on sale, and look for a homestay.',
   provider: 'The function has the provider prove itself, each in its own way, which API Gateway cannot.',
 };
 

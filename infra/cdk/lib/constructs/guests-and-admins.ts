@@ -39,8 +39,8 @@ export class GuestsAndAdmins extends UserPool {
       removalPolicy: config.protectData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     });
 
-    // `service`: other services of the platform, which sign in too.
-    for (const groupName of ['admin', 'guest', 'service']) {
+    // `host`: who offers homestays. `service`: other services of the platform, which sign in too.
+    for (const groupName of ['admin', 'guest', 'host', 'service']) {
       this.addGroup(groupName, { groupName });
     }
 

@@ -4,10 +4,11 @@ import { BlockPublicAccess, Bucket, BucketEncryption, HttpMethods } from 'aws-cd
 import type { Construct } from 'constructs';
 import type { StageConfig } from '../config.ts';
 
-/** What admins upload, what grants note about their progress, and codes to download. */
-export type Folder = 'uploads/*' | 'grants/*' | 'codes/*';
+/** What admins upload, what grants and imports note about their progress, and codes to download. */
+export type Folder = 'uploads/*' | 'grants/*' | 'codes/*' | 'imports/*' | 'imports/uploads/*';
 
-const FOLDERS: readonly Folder[] = ['uploads/*', 'grants/*', 'codes/*'];
+/** But for those that are in another. */
+const FOLDERS: readonly Folder[] = ['uploads/*', 'grants/*', 'codes/*', 'imports/*'];
 
 /** Nobody prints codes, or asks why a grant left someone out, later than this. */
 const KEPT = Duration.days(30);
@@ -67,7 +68,7 @@ export class JobBucket extends Bucket {
   /** Wildcards in the permissions of a stack's functions that stand for the files of one folder. */
   acknowledgeFolders(stack: Stack): void {
     const bucket: { 'Fn::ImportValue': string } = stack.resolve(this.stack.exportValue(this.bucketArn));
-    for (const folder of FOLDERS) {
+    for (const folder of [...FOLDERS, 'imports/uploads/*']) {
       Validations.of(stack).acknowledge({
         id: `AwsSolutions-IAM5[Resource::${bucket['Fn::ImportValue']}/${folder}]`,
         reason: 'The names of files are not known beforehand, their folder is.',

@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { Annotations, CfnOutput, type Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
-import { type PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
+import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import {
   Architecture,
+  type CfnFunction,
   Code,
   Function as LambdaFunction,
   LoggingFormat,
@@ -13,7 +15,7 @@ import {
 } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
-import type { Construct } from 'constructs';
+import type { Construct, IDependable } from 'constructs';
 import type { StageConfig } from '../config.ts';
 import type { FunctionName } from '../functions.ts';
 
@@ -21,6 +23,32 @@ import type { FunctionName } from '../functions.ts';
 export const METRICS_NAMESPACE = 'Flashsale';
 
 const PLACEHOLDER = path.resolve(import.meta.dirname, '../placeholder');
+
+/** A network of ours, for what is reached in no other way; functions are outside of any otherwise. */
+export interface FunctionNetwork {
+  readonly vpc: IVpc;
+  readonly subnets: SubnetSelection;
+  readonly securityGroup: ISecurityGroup;
+  /** Whether IPv6 leads out of it. */
+  readonly ipv6: boolean;
+  /** A file system that the function sees as a folder. */
+  readonly mount: {
+    readonly path: string;
+    readonly accessPointArn: string;
+    /** It can be reached from each subnet. */
+    readonly ready: IDependable;
+  };
+}
+
+/** What Lambda does in the function's name to connect it to a network; EC2 restricts it to none. */
+const CONNECTING = [
+  'ec2:CreateNetworkInterface',
+  'ec2:DescribeNetworkInterfaces',
+  'ec2:DescribeSubnets',
+  'ec2:DeleteNetworkInterface',
+  'ec2:AssignPrivateIpAddresses',
+  'ec2:UnassignPrivateIpAddresses',
+];
 
 export interface RustFunctionProps {
   readonly config: StageConfig;
@@ -34,6 +62,7 @@ export interface RustFunctionProps {
   readonly permissions: readonly PolicyStatement[];
   /** Wins over the variables that every function gets. */
   readonly environment?: Readonly<Record<string, string>>;
+  readonly network?: FunctionNetwork;
   /** Where an asynchronous event goes that failed for good; its depth is watched. */
   readonly deadLetterQueue?: IQueue;
   /** How often Lambda repeats an asynchronous event that failed; twice unless told otherwise. */
@@ -48,7 +77,7 @@ export class RustFunction extends LambdaFunction {
   readonly p99Goal: Duration;
 
   constructor(scope: Construct, id: string, props: RustFunctionProps) {
-    const { config, name } = props;
+    const { config, name, network } = props;
     const logGroup = new LogGroup(scope, `${id}Logs`, {
       retention: config.logRetentionDays,
       removalPolicy: config.protectData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
@@ -78,6 +107,12 @@ export class RustFunction extends LambdaFunction {
         METRICS_NAMESPACE,
         ...props.environment,
       },
+      ...(network && {
+        vpc: network.vpc,
+        vpcSubnets: network.subnets,
+        securityGroups: [network.securityGroup],
+        ipv6AllowedForDualStack: network.ipv6,
+      }),
       deadLetterQueue: props.deadLetterQueue,
       retryAttempts: props.retryAttempts,
       maxEventAge: props.maxEventAge,
@@ -88,11 +123,13 @@ export class RustFunction extends LambdaFunction {
     // Instead of the managed policy for logs, which allows writing to every log group.
     logGroup.grantWrite(role);
     for (const statement of props.permissions) this.addToRolePolicy(statement);
+    if (network) this.mount(network);
 
     Validations.of(role).acknowledge({
       id: 'AwsSolutions-IAM5[Resource::*]',
       reason:
-        'Active tracing needs xray:Put*, which knows no resources. Of the rest, a test allows it only for text messages.',
+        'Active tracing needs xray:Put*, which knows no resources. Of the rest, a test allows it only for text messages, ' +
+        'for connecting a function to a network, and for looking up packages of OpenSearch.',
     });
     if (!isBuilt) {
       Annotations.of(this).addWarningV2(
@@ -101,6 +138,17 @@ export class RustFunction extends LambdaFunction {
           'Build the functions, or give their directory with -c bundles=DIR.',
       );
     }
+  }
+
+  /** The L2 construct would allow mounting every file system that has the access point. */
+  private mount({ mount: { path, accessPointArn, ready } }: FunctionNetwork): void {
+    (this.node.defaultChild as CfnFunction).fileSystemConfigs = [
+      { arn: accessPointArn, localMountPath: path },
+    ];
+    this.node.addDependency(ready);
+    this.addToRolePolicy(
+      new PolicyStatement({ effect: Effect.ALLOW, actions: CONNECTING, resources: ['*'] }),
+    );
   }
 }
 
@@ -112,12 +160,19 @@ export function acknowledgeWildcard(fn: RustFunction, arn: string, reason: strin
   });
 }
 
-/** As the rule writes an ARN that is joined of text and references. */
-function flatten(
-  arn: string | { Ref: string } | { 'Fn::Join': [string, Parameters<typeof flatten>[0][]] },
+/** An ARN that is joined of text and references, as the rules of cdk-nag write it. */
+export function flatten(
+  arn:
+    | string
+    | { Ref: string }
+    | { 'Fn::GetAtt': string[] }
+    | { 'Fn::ImportValue': string }
+    | { 'Fn::Join': [string, Parameters<typeof flatten>[0][]] },
 ): string {
   if (typeof arn === 'string') return arn;
   if ('Ref' in arn) return `<${arn.Ref}>`;
+  if ('Fn::GetAtt' in arn) return `<${arn['Fn::GetAtt'].join('.')}>`;
+  if ('Fn::ImportValue' in arn) return arn['Fn::ImportValue'];
   const [delimiter, parts] = arn['Fn::Join'];
   return parts.map(flatten).join(delimiter);
 }

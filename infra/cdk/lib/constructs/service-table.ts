@@ -15,6 +15,8 @@ export interface ServiceTableProps {
   readonly config: StageConfig;
   readonly indexes: GlobalSecondaryIndexPropsV2[];
   readonly warmThroughput?: WarmThroughput;
+  /** Whether others learn of what changes; they do unless told otherwise. */
+  readonly streamed?: boolean;
 }
 
 /**
@@ -22,7 +24,11 @@ export interface ServiceTableProps {
  * partition keys tells.
  */
 export class ServiceTable<Items extends string> extends TableV2 {
-  constructor(scope: Construct, id: string, { config, indexes, warmThroughput }: ServiceTableProps) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { config, indexes, warmThroughput, streamed }: ServiceTableProps,
+  ) {
     super(scope, id, {
       partitionKey: { name: 'pk', type: AttributeType.STRING },
       sortKey: { name: 'sk', type: AttributeType.STRING },
@@ -31,7 +37,7 @@ export class ServiceTable<Items extends string> extends TableV2 {
       globalSecondaryIndexes: indexes,
       timeToLiveAttribute: 'ttl',
       // The outbox: the change of an item is the fact that others learn of.
-      dynamoStream: StreamViewType.NEW_AND_OLD_IMAGES,
+      dynamoStream: streamed === false ? undefined : StreamViewType.NEW_AND_OLD_IMAGES,
       // The key DynamoDB owns: encryption without a KMS request per access.
       encryption: TableEncryptionV2.dynamoOwnedKey(),
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
@@ -42,6 +48,15 @@ export class ServiceTable<Items extends string> extends TableV2 {
 
   allowOn(items: Items, ...actions: string[]): PolicyStatement {
     return this.allow(actions, this.tableArn, items);
+  }
+
+  /** Every item, whatever its key: a scan has no keys that a condition could look at. */
+  protected allowScanning(...actions: string[]): PolicyStatement {
+    return new PolicyStatement({
+      effect: Effect.ALLOW,
+      actions: ['dynamodb:Scan', ...actions],
+      resources: [this.tableArn],
+    });
   }
 
   protected allowQuerying(index: string, keys: string): PolicyStatement {

@@ -6,7 +6,7 @@ import { SqsDlq, SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import { CfnSchedule } from 'aws-cdk-lib/aws-scheduler';
 import type { Construct } from 'constructs';
 import { RustFunction, type RustFunctionProps } from './rust-function.ts';
-import { BATCHING_WINDOW, DeadLetterQueue, type WorkQueue } from './work-queue.ts';
+import { DeadLetterQueue, type WorkQueue } from './work-queue.ts';
 
 /** SQS gives out this many at once without waiting for more. */
 const LARGEST_IMMEDIATE_BATCH = 10;
@@ -25,7 +25,7 @@ export function takeFrom(queue: WorkQueue, fn: RustFunction, props: QueueTrigger
   fn.addEventSource(
     new SqsEventSource(queue, {
       batchSize: props.batchSize,
-      maxBatchingWindow: props.batchSize > LARGEST_IMMEDIATE_BATCH ? BATCHING_WINDOW : undefined,
+      maxBatchingWindow: props.batchSize > LARGEST_IMMEDIATE_BATCH ? queue.batchingWindow : undefined,
       maxConcurrency: props.maxConcurrency,
       reportBatchItemFailures: true,
     }),

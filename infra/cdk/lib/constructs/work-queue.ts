@@ -7,7 +7,7 @@ import type { Construct } from 'constructs';
 const LONGEST_RETENTION = Duration.days(14);
 
 /** How long messages may wait to be taken together, where that saves writes. */
-export const BATCHING_WINDOW = Duration.seconds(1);
+const BATCHING_WINDOW = Duration.seconds(1);
 
 /** A message that fails this often is not unlucky but wrong. */
 const TRIES = 5;
@@ -41,6 +41,8 @@ export interface WorkQueueProps {
   readonly handlerTimeout: Duration;
   /** How long a message may wait before someone is told. */
   readonly staleAfter: Duration;
+  /** How long messages wait for others to be taken with; a second unless told otherwise. */
+  readonly batchingWindow?: Duration;
 }
 
 /** Work for later: tried a few times, then kept aside. */
@@ -48,20 +50,23 @@ export class WorkQueue extends SecureQueue {
   readonly title: string;
   readonly handlerTimeout: Duration;
   readonly staleAfter: Duration;
+  readonly batchingWindow: Duration;
   readonly deadLetters: DeadLetterQueue;
 
   constructor(scope: Construct, id: string, props: WorkQueueProps) {
     const deadLetters = new DeadLetterQueue(scope, `${id}DeadLetters`);
+    const batchingWindow = props.batchingWindow ?? BATCHING_WINDOW;
     super(scope, id, {
       // Leaves room for Lambda's own retries when it is throttled:
       // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
-      visibilityTimeout: BATCHING_WINDOW.plus(Duration.seconds(6 * props.handlerTimeout.toSeconds())),
+      visibilityTimeout: batchingWindow.plus(Duration.seconds(6 * props.handlerTimeout.toSeconds())),
       retentionPeriod: Duration.days(4),
       deadLetterQueue: { queue: deadLetters, maxReceiveCount: TRIES },
     });
     this.title = props.title;
     this.handlerTimeout = props.handlerTimeout;
     this.staleAfter = props.staleAfter;
+    this.batchingWindow = batchingWindow;
     this.deadLetters = deadLetters;
   }
 }

@@ -5,6 +5,7 @@ import { HotDocuments } from '../constructs/hot-document.ts';
 import type { Mail } from '../constructs/mail.ts';
 import { NotificationChannels } from '../constructs/notification-channels.ts';
 import { RiskPolicy } from '../constructs/risk-policy.ts';
+import { SearchRules } from '../constructs/search-rules.ts';
 
 export interface ConfigStackProps extends StackProps {
   readonly config: StageConfig;
@@ -15,6 +16,7 @@ export interface ConfigStackProps extends StackProps {
 export class ConfigStack extends Stack {
   readonly riskPolicy: RiskPolicy;
   readonly notificationChannels: NotificationChannels;
+  readonly searchRules: SearchRules;
 
   constructor(scope: Construct, id: string, { config, mail, ...props }: ConfigStackProps) {
     super(scope, id, props);
@@ -24,7 +26,9 @@ export class ConfigStack extends Stack {
       config,
       mail,
     });
+    this.searchRules = new SearchRules(this, 'SearchRules', documents);
     new CfnOutput(this, 'RiskPolicyLocation', { value: this.riskPolicy.location });
     new CfnOutput(this, 'NotificationChannelsLocation', { value: this.notificationChannels.location });
+    new CfnOutput(this, 'SearchRulesLocation', { value: this.searchRules.location });
   }
 }

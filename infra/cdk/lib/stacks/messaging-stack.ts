@@ -41,6 +41,12 @@ export class MessagingStack extends Stack {
   readonly broadcasts: WorkQueue;
   /** What SES says became of mails. Nothing comes where no sender is configured. */
   readonly mailEvents: WorkQueue;
+  /** Steps of files of homestays to import. */
+  readonly homestayImports: WorkQueue;
+  /** Steps of rebuilds of the index, and of comparing it with the table. */
+  readonly reindex: WorkQueue;
+  /** What people searched for and opened. */
+  readonly searchEvents: WorkQueue;
   readonly bus: EventBus;
   /** Missing where no sender is configured. */
   readonly mail?: Mail;
@@ -99,6 +105,27 @@ export class MessagingStack extends Stack {
       staleAfter: Duration.minutes(15),
     });
 
+    this.homestayImports = new WorkQueue(this, 'HomestayImportQueue', {
+      title: 'homestay import queue',
+      // Begins nothing new after half of it, and goes on in another message.
+      handlerTimeout: Duration.minutes(1),
+      staleAfter: Duration.hours(1),
+    });
+    this.reindex = new WorkQueue(this, 'ReindexQueue', {
+      title: 'reindex queue',
+      // A step takes what fits into four of them, and goes on in another message.
+      handlerTimeout: Duration.minutes(5),
+      staleAfter: Duration.hours(1),
+    });
+    this.searchEvents = new WorkQueue(this, 'SearchEventQueue', {
+      title: 'search event queue',
+      handlerTimeout: Duration.seconds(30),
+      // Popular queries are ranked every five minutes.
+      staleAfter: Duration.minutes(15),
+      // Nobody waits for them.
+      batchingWindow: Duration.seconds(10),
+    });
+
     this.bus = new EventBus(this, 'Bus', {
       description: 'What the services of the platform tell each other',
     });
@@ -138,7 +165,7 @@ export class MessagingStack extends Stack {
   }
 
   get queues(): readonly WorkQueue[] {
-    return [...this.couponQueues, ...this.notificationQueues];
+    return [...this.couponQueues, ...this.notificationQueues, ...this.searchQueues];
   }
 
   get couponQueues(): readonly WorkQueue[] {
@@ -148,5 +175,9 @@ export class MessagingStack extends Stack {
   get notificationQueues(): readonly WorkQueue[] {
     const dispatch = PRIORITIES.toReversed().map((priority) => this.dispatch[priority]);
     return [...dispatch, this.notificationEvents, this.broadcasts, this.mailEvents];
+  }
+
+  get searchQueues(): readonly WorkQueue[] {
+    return [this.homestayImports, this.reindex, this.searchEvents];
   }
 }

@@ -9,6 +9,7 @@ import { Alarms } from '../constructs/alarms.ts';
 import { FIRST_PROVIDERS } from '../constructs/notification-channels-document.ts';
 import { NotificationDashboard } from '../constructs/notification-dashboard.ts';
 import { SaleDashboard } from '../constructs/sale-dashboard.ts';
+import { SearchDashboard, type WatchedSearches } from '../constructs/search-dashboard.ts';
 import type { Watched } from '../constructs/widgets.ts';
 
 export interface ObservabilityStackProps extends StackProps {
@@ -16,12 +17,13 @@ export interface ObservabilityStackProps extends StackProps {
   readonly api: HttpApi;
   readonly coupons: Watched;
   readonly notifications: Watched;
+  readonly searches: WatchedSearches;
 }
 
 /** Who is told when something is wrong, and where to look. */
 export class ObservabilityStack extends Stack {
   constructor(scope: Construct, id: string, props: ObservabilityStackProps) {
-    const { config, api, coupons, notifications, ...stackProps } = props;
+    const { config, api, coupons, notifications, searches, ...stackProps } = props;
     super(scope, id, stackProps);
 
     const topic = new Topic(this, 'AlarmTopic', { enforceSSL: true });
@@ -29,13 +31,22 @@ export class ObservabilityStack extends Stack {
 
     const alarms = new Alarms(this, 'Alarms', new SnsAction(topic));
     alarms.watchApi(api);
-    for (const { functions, queues, stream, table } of [coupons, notifications]) {
+    for (const { functions, queues, stream, table } of [coupons, notifications, searches]) {
       for (const fn of functions) alarms.watchFunction(fn);
       for (const queue of queues) alarms.watchQueue(queue);
       alarms.watchStream(stream);
       alarms.watchTable(table);
       // The local AWS has no metric math.
       if (config.stage !== 'local') alarms.watchTableFailures(table);
+    }
+    alarms.watchTable(searches.searchTable);
+    alarms.watchIndexFailures();
+    alarms.watchIndexLag();
+    alarms.watchIndexJobs();
+    alarms.watchSuggestions();
+    if (config.stage !== 'local') {
+      alarms.watchTableFailures(searches.searchTable);
+      alarms.watchFruitlessSearches();
     }
     alarms.watchLateness();
     for (const provider of FIRST_PROVIDERS) {
@@ -45,6 +56,7 @@ export class ObservabilityStack extends Stack {
 
     new SaleDashboard(this, 'Sale', { api, ...coupons });
     new NotificationDashboard(this, 'Notifications', notifications);
+    new SearchDashboard(this, 'Searches', searches);
     new CfnOutput(this, 'AlarmTopicArn', { value: topic.topicArn });
   }
 }
