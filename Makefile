@@ -34,11 +34,16 @@ SALE_ARGS := $(wordlist 2,$(words $(MAKECMDGOALS)),$(MAKECMDGOALS))
 $(if $(SALE_ARGS),$(eval $(sort $(SALE_ARGS)):;@:))
 endif
 
+# A genuine OpenSearch node, which Maven fetches once. OpenSearch 2 needs Java 11 or newer, with its compiler.
+NODE := tests/search-conformance/opensearch-node
+NODE_ROOT := .tools/opensearch-node
+NODE_LACKS = $(strip $(foreach tool,java javac mvn,$(if $(shell command -v $(tool)),,$(tool))))
+
 .DEFAULT_GOAL := help
-.PHONY: help dev down sale package test fuzz ci xtask
+.PHONY: help dev down sale package test test-opensearch fuzz ci xtask
 
 help: ## list the targets
-	@awk -F ':[^#]*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'cargo xtask help lists the commands behind them.'
 
 dev: xtask ## build, start the local AWS, deploy, seed; Ctrl-C stops it (ARGS=--detach: come back)
@@ -57,6 +62,19 @@ test: ## every test, end to end included
 	@$(PHASE) 'set up' cargo xtask setup
 	@$(PHASE) 'test' cargo test --workspace $(E2E)
 	@$(PHASE) 'test infra' $(CDK) test
+
+# Where there is no Java it is said and passed over: nothing else here needs it.
+test-opensearch: ## test the search index on a genuine OpenSearch node, where Java and Maven are
+ifeq ($(NODE_LACKS),)
+	@$(MAKE) --no-print-directory $(NODE_ROOT)/stamp
+	@$(PHASE) 'test on OpenSearch' cargo test --package search-conformance --features opensearch-node --test opensearch -- --nocapture
+else
+	@printf '\nSKIPPED: the tests on a genuine OpenSearch node, for want of: $(NODE_LACKS) (Debian: apt install maven default-jdk-headless)\n\n'
+endif
+
+$(NODE_ROOT)/stamp: $(NODE)/pom.xml $(NODE)/src/main/java/Main.java
+	@$(PHASE) 'fetch OpenSearch' mvn --quiet --batch-mode --file $(NODE)/pom.xml compile
+	@touch $@
 
 # What is found is kept in fuzz/target, the seeds in fuzz/corpus stay as they are; what crashes goes to fuzz/artifacts.
 fuzz: $(FUZZ) ## fuzz the templates and every parser, for a while each (FUZZ_SECONDS=10)

@@ -1,13 +1,16 @@
-"""Runs ministack, microburst in front of it, or the stand-ins for providers, the way this repository needs it.
+"""Runs ministack, microburst in front of it, the stand-ins for providers, or a server of files, the way this repository
+needs it.
 
     python local_aws.py --state DIR [--ends-with-parent] ministack
     python local_aws.py --state DIR [--ends-with-parent] microburst ARGUMENT…
     python local_aws.py --state DIR [--ends-with-parent] provider-stubs PROGRAM ARGUMENT…
+    python local_aws.py --state DIR [--ends-with-parent] web ARGUMENT…
 """
 
 import argparse
 import os
 import re
+import runpy
 import signal
 import socketserver
 import subprocess
@@ -24,7 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--state", type=Path, required=True, help="where logs of functions go; also marks the process")
     parser.add_argument("--ends-with-parent", action="store_true", help="stop when stdin is closed")
-    parser.add_argument("service", choices=["ministack", "microburst", "provider-stubs"])
+    parser.add_argument("service", choices=["ministack", "microburst", "provider-stubs", "web"])
     options, arguments = parser.parse_known_args()
 
     if options.ends_with_parent:
@@ -34,6 +37,8 @@ def main() -> None:
         run_ministack(options.state / "logs")
     elif options.service == "microburst":
         run_microburst()
+    elif options.service == "web":
+        runpy.run_module("http.server", run_name="__main__")
     else:
         # In our group, with which it ends.
         sys.exit(subprocess.call(arguments, stdin=subprocess.DEVNULL))

@@ -5,7 +5,9 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::{dev, notify, openapi, package, prepare, sale, scaffold, step::Progress, synth, workspace};
+use crate::{
+    dev, import, notify, openapi, package, prepare, sale, scaffold, step::Progress, synth, workspace,
+};
 
 /// Developer commands of flashsale.
 #[derive(Parser)]
@@ -58,6 +60,11 @@ enum Command {
         after_help = "Examples:\n  cargo xtask notify\n  cargo xtask notify sms email --priority urgent\n  cargo xtask notify sms --template sign_in_code --param code=4711 --to tel:+8613800138001\n\nExit status 1 if one was not sent."
     )]
     Notify(notify::Arguments),
+    /// Import homestays from a file, and show how far it is and which rows were refused
+    #[command(
+        after_help = "Examples:\n  cargo xtask import-homestays homestays.jsonl --source partner1\n  cargo xtask import-homestays listings.csv --city 北京\n  cargo xtask import-homestays homestays.csv --dry-run\n\nExit status 1 if the import fails; refused rows are no failure."
+    )]
+    ImportHomestays(import::Arguments),
     /// Install the pinned Python and npm packages inside the repository; other commands do so when they need them
     Setup,
     /// Synthesize the CDK app for every stage; check the templates with cfn-lint and cdk-nag
@@ -110,6 +117,7 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Env => dev::environment()?,
         Command::Sale(arguments) => return sale::command(arguments).await,
         Command::Notify(arguments) => return notify::command(arguments).await,
+        Command::ImportHomestays(arguments) => return import::command(arguments).await,
         Command::Setup => prepare::tools(&Progress::default(), &workspace::local().join("logs")).await?,
         Command::Synth => synth::all_stages().await?,
         Command::Openapi => openapi::write()?,

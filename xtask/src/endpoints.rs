@@ -24,6 +24,12 @@ pub struct Endpoints {
     pub notification_table: String,
     /// Where the document about channels and providers is: `appconfig:<application>/<environment>/<profile>`.
     pub notification_channels: String,
+    /// The DynamoDB table of homestays.
+    pub homestay_table: String,
+    /// The DynamoDB table of what people searched for.
+    pub search_table: String,
+    /// The search page.
+    pub page_url: String,
     /// What stands in for the providers of notifications that are not AWS; absent for a real account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider_stubs: Option<String>,
@@ -94,6 +100,9 @@ mod tests {
             coupon_table: "table".into(),
             notification_table: "notifications".into(),
             notification_channels: "appconfig:a/b/c".into(),
+            homestay_table: "homestays".into(),
+            search_table: "searches".into(),
+            page_url: "http://127.0.0.1:3/".into(),
             provider_stubs: Some("http://127.0.0.1:2".into()),
             event_bus: "bus".into(),
             users: vec![user("guest", "guest"), user("guest-2", "guest"), user("admin", "admin")],
@@ -126,6 +135,9 @@ mod tests {
             "couponTable",
             "notificationTable",
             "notificationChannels",
+            "homestayTable",
+            "searchTable",
+            "pageUrl",
             "providerStubs",
             "eventBus",
             "users",

@@ -45,7 +45,7 @@ impl Examples {
 }
 
 fn text(endpoints: &Endpoints, examples: &Examples) -> String {
-    let Endpoints { api_url, aws_endpoint, users, event_bus, .. } = endpoints;
+    let Endpoints { api_url, aws_endpoint, users, event_bus, page_url, .. } = endpoints;
     let Examples { sale, queued, exchange, campaign } = examples;
     let aws = aws_endpoint.as_deref().unwrap_or("a real account");
     let logs = workspace::local().join("logs");
@@ -56,6 +56,7 @@ fn text(endpoints: &Endpoints, examples: &Examples) -> String {
     let curls = lines(CURLS, |(title, command)| format!("\n# {title}\n{command}\n"));
     format!(
         "
+Search      {page_url}
 API         {api_url}
 AWS         {aws}
 addresses   .local/endpoints.json
@@ -294,6 +295,63 @@ curl -i "$api/v1/delivery-reports/$provider?signature=forged&timestamp=1&nonce=1
     (
         "tell the bus that an order was made, which a rule turns into messages",
         r#"curl -X POST "$aws" -H 'X-Amz-Target: AWSEvents.PutEvents' -H 'Content-Type: application/x-amz-json-1.1' -d "{\"Entries\":[{\"Source\":\"orders\",\"DetailType\":\"order.created\",\"Detail\":\"{\\\"orderId\\\":\\\"O-2\\\",\\\"guestId\\\":\\\"$sub\\\",\\\"homestayName\\\":\\\"听雨轩\\\",\\\"checkIn\\\":\\\"2027-06-01\\\",\\\"checkOut\\\":\\\"2027-06-03\\\",\\\"amountFen\\\":58800,\\\"at\\\":\\\"2026-11-24T10:00:00Z\\\"}\",\"EventBusName\":\"$bus\"}]}""#,
+    ),
+    (
+        "what homestays there are: in hanzi, pinyin, initials, near a place",
+        r#"curl "$api/v1/homestays/search?keyword=slt&sort=composite&pageSize=3"
+curl -G "$api/v1/homestays/search" --data-urlencode 'keyword=故宫附近的四合院' -d lat=39.918 -d lon=116.397 -d radiusKm=5 -d sort=distance
+curl -G "$api/v1/homestays/suggest" --data-urlencode 'q=san里t'
+curl "$api/v1/homestays/hot-searches""#,
+    ),
+    (
+        "one of them; that it was opened",
+        r#"found=$(curl -s "$api/v1/homestays/search?keyword=sanlitun&pageSize=1&facets=false")
+homestay=$(first id <<< "$found") search=$(first searchId <<< "$found")
+curl "$api/v1/homestays/$homestay"
+curl -i -X POST "$api/v1/search-clicks" -H "$json" -d "{\"searchId\":\"$search\",\"homestayId\":\"$homestay\",\"position\":1,\"keyword\":\"sanlitun\"}""#,
+    ),
+    (
+        "a homestay of one's own: created, changed, taken off the market, deleted",
+        r#"host="Authorization: Bearer $(cargo xtask token --user host)"
+homestay=$(curl -s -X POST "$api/v1/homestays" -H "$host" -H "$json" -H "Idempotency-Key: $RANDOM" -d '{"title":"后海听雨大床房","subtitle":"胡同里的小院","info":"推门就是后海。","lat":39.942,"lon":116.385,"city":"北京","district":"西城区","priceFen":45800,"roomType":"double","capacity":2,"facilities":["wifi","garden"],"rowState":"published"}' | first id)
+curl "$api/v1/me/homestays?limit=10" -H "$host"
+curl -i "$api/v1/me/homestays/$homestay" -H "$host"
+curl -X PATCH "$api/v1/homestays/$homestay" -H "$host" -H "$json" -H 'If-Match: "1"' -d '{"priceFen":39800,"rowState":"unpublished"}'
+curl -i -X DELETE "$api/v1/homestays/$homestay" -H "$host" -H 'If-Match: "2"'"#,
+    ),
+    (
+        "what I searched for: noted, shown, forgotten",
+        r#"curl -X POST "$api/v1/me/search-history" -H "$guest" -H "$json" -d '{"keyword":"三里屯大床房"}'
+curl "$api/v1/me/search-history" -H "$guest"
+entry=$(curl -s "$api/v1/me/search-history" -H "$guest" | first id)
+curl -i -X DELETE "$api/v1/me/search-history/$entry" -H "$guest"
+curl -i -X DELETE "$api/v1/me/search-history" -H "$guest""#,
+    ),
+    (
+        "what is searched for, not found, clicked; and why a homestay stands where it stands",
+        r#"curl "$api/v1/admin/search-report" -H "$admin"
+curl "$api/v1/admin/homestays/search?keyword=slt&pageSize=1&explain=true" -H "$admin""#,
+    ),
+    (
+        "rebuild the index while searches go on, go back to the one before, compare it with the table",
+        r#"curl "$api/v1/admin/search-index" -H "$admin"
+rebuild=$(curl -s -X POST "$api/v1/admin/search-index/rebuilds" -H "$admin" -H "$json" -H "Idempotency-Key: $RANDOM" -d '{}' | first id)
+sleep 3; curl "$api/v1/admin/search-index/rebuilds/$rebuild" -H "$admin"
+curl "$api/v1/admin/search-index/rebuilds" -H "$admin"
+curl -X POST "$api/v1/admin/search-index/rebuilds/$rebuild/roll-back" -H "$admin"
+curl -X POST "$api/v1/admin/search-index/rebuilds/$rebuild/cancel" -H "$admin" # 409: it is over
+curl -X POST "$api/v1/admin/search-index/reconciliations" -H "$admin""#,
+    ),
+    (
+        "import many; `cargo xtask import-homestays` does it with a progress bar",
+        r#"rows='{"externalId":"1","title":"样例民宿","lat":39.9,"lon":116.4,"city":"北京","priceFen":20000,"roomType":"double","capacity":2}'
+upload=$(curl -s -X POST "$api/v1/admin/homestay-uploads" -H "$admin" -H "$json" -d "{\"bytes\":$(printf %s "$rows" | wc -c)}")
+curl -X PUT "$(first url <<< "$upload")" --data-binary "$rows"
+import=$(curl -s -X POST "$api/v1/admin/homestay-imports" -H "$admin" -H "$json" -H "Idempotency-Key: $RANDOM" -d "{\"uploadId\":\"$(first uploadId <<< "$upload")\",\"format\":\"jsonl\",\"source\":\"demo\",\"host\":\"host-1\"}" | first id)
+curl "$api/v1/admin/homestay-imports/$import" -H "$admin"
+curl "$api/v1/admin/homestay-imports/$import/report" -H "$admin"
+curl "$api/v1/admin/homestay-imports" -H "$admin"
+curl -X POST "$api/v1/admin/homestay-imports/$import/cancel" -H "$admin" # 409: it is over"#,
     ),
 ];
 

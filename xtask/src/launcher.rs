@@ -29,7 +29,7 @@ impl Launcher {
         Self { state_dir: state_dir.to_owned(), lifetime }
     }
 
-    /// Starts ministack; the functions it runs will find AWS at `endpoint`.
+    /// Starts ministack, with an index that is empty; the functions it runs will find AWS at `endpoint`.
     pub(crate) async fn ministack(&self, port: u16, endpoint: &str) -> Result<Service> {
         let mut command = self.command("ministack");
         command
@@ -42,6 +42,8 @@ impl Launcher {
             .env("S3_DATA_DIR", self.state_dir.join("ministack/s3"))
             .env("TMPDIR", self.state_dir.join("tmp"))
             .env("AWS_ENDPOINT_URL", endpoint)
+            // Each stack has an index of its own, though all are deployed from one template.
+            .env("SEARCH_INDEX", format!("file:{}", search_folder(&self.state_dir).display()))
             .env("AWS_REGION", aws::LOCAL_REGION)
             .env("AWS_DEFAULT_REGION", aws::LOCAL_REGION)
             .env("AWS_ACCESS_KEY_ID", aws::LOCAL_KEY)
@@ -63,6 +65,13 @@ impl Launcher {
         let mut command = self.command("provider-stubs");
         command.arg(program).args(["--port", &port.to_string()]);
         self.start("provider-stubs", command, port, "_stub/messages").await
+    }
+
+    /// Serves `folder`, the search page and where its API is.
+    pub(crate) async fn web(&self, folder: &Path, port: u16) -> Result<Service> {
+        let mut command = self.command("web");
+        command.arg("--directory").arg(folder).args(["--bind", "127.0.0.1", &port.to_string()]);
+        self.start("web", command, port, "config.json").await
     }
 
     fn command(&self, service: &str) -> Command {
@@ -95,4 +104,9 @@ impl Launcher {
         }
         bail!("{name} did not answer within {STARTUP_DEADLINE:?}: see {}", workspace::display(&log))
     }
+}
+
+/// Where a stack has its index of homestays.
+pub(crate) fn search_folder(state_dir: &Path) -> PathBuf {
+    state_dir.join("search")
 }

@@ -1,8 +1,10 @@
 //! What a stack is started from: the functions' binaries, the Python tools, the synthesized CDK app. Each is made
 //! anew only when what it is made from has changed.
 
+mod browser;
 mod cdk;
 mod functions;
+mod npm;
 mod python;
 mod stamp;
 
@@ -17,6 +19,7 @@ use cdk::Bundles;
 
 use crate::{prerequisites, step::Progress, workspace};
 
+pub use browser::chromium;
 pub(crate) use cdk::{LOCAL, synth};
 pub(crate) use python::{cargo_lambda, venv_program, venv_python};
 
@@ -40,17 +43,28 @@ pub(crate) async fn everything(progress: &Progress, logs: &Path) -> Result<Prepa
     let ((bundles, stubs), (), ()) = tokio::try_join!(
         functions::build(progress, logs),
         python::install(progress, logs, tools.python),
-        cdk::install(progress, logs),
+        infrastructure(progress, logs),
     )?;
     Ok(Prepared { bundles, stubs, _only_one: only_one })
 }
 
-/// Installs the tools alone.
+/// Installs the tools alone, those that only tests need included.
 pub(crate) async fn tools(progress: &Progress, logs: &Path) -> Result<()> {
     let tools = prerequisites::check().await?;
     let _only_one = exclusively()?;
-    tokio::try_join!(python::install(progress, logs, tools.python), cdk::install(progress, logs))?;
+    let web = workspace::root().join("web");
+    let web_log = logs.join("npm-web.log");
+    tokio::try_join!(
+        python::install(progress, logs, tools.python),
+        infrastructure(progress, logs),
+        npm::install(progress, &web_log, &web, "install the tools of the pages"),
+        browser::install(progress, logs),
+    )?;
     Ok(())
+}
+
+async fn infrastructure(progress: &Progress, logs: &Path) -> Result<()> {
+    npm::install(progress, &logs.join("npm.log"), &workspace::cdk(), "install the CDK").await
 }
 
 /// Waits until no other run does the same; ends when the file is closed.

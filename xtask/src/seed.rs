@@ -5,7 +5,7 @@ use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::{Api, Endpoints, Identity, User, seed_notifications};
+use crate::{Api, Endpoints, Identity, User, seed_homestays, seed_notifications, step::Progress};
 
 /// Fulfils the pool's policy and guards nothing.
 const PASSWORD: &str = "Only-for-development-1";
@@ -15,7 +15,7 @@ const SALES_LAST: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// The users every stack has.
 pub(crate) fn users() -> Vec<User> {
-    [("admin", "admin"), ("guest", "guest"), ("guest-2", "guest")]
+    [("admin", "admin"), ("guest", "guest"), ("guest-2", "guest"), ("host", "host")]
         .map(|(name, group)| User {
             name: format!("{name}@example.com"),
             password: PASSWORD.to_owned(),
@@ -25,7 +25,7 @@ pub(crate) fn users() -> Vec<User> {
 }
 
 /// Makes what is not there yet.
-pub(crate) async fn seed(endpoints: &Endpoints, now: Timestamp) -> Result<()> {
+pub(crate) async fn seed(endpoints: &Endpoints, now: Timestamp, progress: &Progress) -> Result<()> {
     let identity = Identity::new(endpoints).await;
     try_join_all(endpoints.users.iter().map(|user| async {
         identity.ensure_user(&user.name, &user.password).await?;
@@ -44,7 +44,8 @@ pub(crate) async fn seed(endpoints: &Endpoints, now: Timestamp) -> Result<()> {
         api.create_template(&token, &template).await.context("cannot seed the templates")?;
     }
     seed_campaign(&api, &token, now).await.context("cannot seed the campaign")?;
-    seed_notifications::seed(endpoints, &identity, &api, &token).await
+    seed_notifications::seed(endpoints, &identity, &api, &token).await?;
+    seed_homestays::seed(&api, &token, progress).await.context("cannot seed the homestays")
 }
 
 /// A campaign that gives half of the guests one coupon and half the other, within a budget.

@@ -4,15 +4,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 
 use crate::{
     Endpoints, aws, command,
-    launcher::Launcher,
-    ports,
+    launcher::{Launcher, search_folder},
+    page, ports,
     prepare::{self, Assembly},
     seed,
     service::{Lifetime, Record, Service},
@@ -58,6 +58,7 @@ impl Stack {
         let only_one = lock(state_dir)?;
         let logs = empty_folder(state_dir.join("logs"))?;
         empty_folder(state_dir.join("tmp"))?;
+        empty_folder(search_folder(state_dir))?;
         // Now, not after minutes of building.
         ports::choose(options.port)?;
         let launcher = Launcher::new(state_dir, lifetime);
@@ -72,10 +73,14 @@ impl Stack {
         services.push(launcher.provider_stubs(&prepared.stubs, stubs_port).await?);
         State::write(state_dir, &services)?;
 
-        let endpoints = deploy(&assembly, &aws_endpoint, stubs_port, state_dir, progress).await?;
+        let mut endpoints = deploy(&assembly, &aws_endpoint, stubs_port, state_dir, progress).await?;
         drop(prepared);
+        let (web, page_url) = page::serve(&launcher, &endpoints.api_url, state_dir).await?;
+        endpoints.page_url = page_url;
+        services.push(web);
+        State::write(state_dir, &services)?;
         let step = progress.step("seed users and templates");
-        seed::seed(&endpoints, Timestamp::now()).await?;
+        seed::seed(&endpoints, Timestamp::now(), progress).await?;
         step.done();
         endpoints.write(&endpoints_file(state_dir))?;
         Ok(Self { endpoints, fault_proxy, services, _only_one: only_one })
@@ -228,6 +233,7 @@ async fn deploy(
         .arg(&outputs);
     command::run(node, &state_dir.join("logs/deploy.log"), &step).await?;
     let outputs = Outputs::read(&outputs)?;
+    prepare_index(aws_endpoint, &outputs.get("PrepareSearchDomainFunctionName")?).await?;
     let endpoints = Endpoints {
         // By path, not by host: few clients but curl and browsers resolve names under `localhost`.
         api_url: format!("{aws_endpoint}/_aws/execute-api/{}", outputs.get("ApiId")?),
@@ -238,12 +244,26 @@ async fn deploy(
         coupon_table: outputs.get("CouponTableName")?,
         notification_table: outputs.get("NotificationTableName")?,
         notification_channels: outputs.get("NotificationChannelsLocation")?,
+        homestay_table: outputs.get("HomestayTableName")?,
+        search_table: outputs.get("SearchTableName")?,
+        page_url: String::new(),
         provider_stubs: Some(url(stubs_port)),
         event_bus: outputs.get("BusName")?,
         users: seed::users(),
     };
     step.done();
     Ok(endpoints)
+}
+
+/// Has the index made: in AWS a custom resource does that while the stack is deployed.
+async fn prepare_index(aws_endpoint: &str, function: &str) -> Result<()> {
+    let url = format!("{aws_endpoint}/2015-03-31/functions/{function}/invocations");
+    let http = reqwest::Client::builder().no_proxy().build()?;
+    let event = serde_json::json!({ "RequestType": "Create", "ResourceProperties": {} });
+    let answer = http.post(url).body(event.to_string()).send().await?;
+    let failed = answer.headers().contains_key("x-amz-function-error") || !answer.status().is_success();
+    ensure!(!failed, "the index cannot be made: {}", answer.text().await?);
+    Ok(())
 }
 
 /// The outputs of every stack, by the stack's name.

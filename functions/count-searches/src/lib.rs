@@ -1,1 +1,3 @@
-//! The queue of what people do in the search: counts it, once.
+//! Keeps what people do in the search, each thing once, for `rank-hot-searches` to count.
+
+pub mod handler;

@@ -1,1 +1,3 @@
 //! The stream of the homestay table: brings every change to the index, in order, once.
+
+pub mod handler;

@@ -1,1 +1,3 @@
 //! Shows what many search for at the moment.
+
+pub mod handler;

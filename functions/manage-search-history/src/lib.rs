@@ -1,1 +1,3 @@
-//! Lets guests see and delete what they searched for.
+//! Lets guests keep, see and delete what they searched for.
+
+pub mod handler;

@@ -1,1 +1,5 @@
-//! Deploy-time: makes an OpenSearch domain ready, or an index in a folder.
+//! Makes the place of the search index ready while it is deployed: see the README.
+
+pub mod domains;
+pub mod event;
+pub mod handler;

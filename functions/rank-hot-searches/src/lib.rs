@@ -1,1 +1,3 @@
-//! Ranks popular queries every few minutes.
+//! Counts searches, and ranks popular queries, every few minutes.
+
+pub mod handler;

@@ -1,1 +1,3 @@
 //! Takes note of which result somebody opened.
+
+pub mod handler;

@@ -1,1 +1,3 @@
 //! Rebuilds the index while writes go on, and compares it with the table every hour.
+
+pub mod handler;

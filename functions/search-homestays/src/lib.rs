@@ -1,1 +1,6 @@
 //! Finds homestays.
+
+pub mod handler;
+mod measured;
+
+pub use measured::Measured;

@@ -1,1 +1,3 @@
-//! Shows operators what is searched for, what is not found and what is clicked.
+//! Shows operators what is searched for, what is not found and what is opened.
+
+pub mod handler;

@@ -1,1 +1,3 @@
 //! Completes what somebody is typing: places, popular queries, titles.
+
+pub mod handler;

@@ -96,7 +96,10 @@ mod tests {
             "search-clicked.json",
             &SearchEvent::Clicked { search_id, at, keyword, homestay_id, position: 3, client },
         );
-        samples::assert_is("import-step.json", &ImportStep { import: SEARCH.parse().unwrap(), from: 1_048_576 });
+        samples::assert_is(
+            "import-step.json",
+            &ImportStep { import: SEARCH.parse().unwrap(), from: 1_048_576 },
+        );
         samples::assert_is("rebuild-step.json", &RebuildStep { rebuild: SEARCH.parse().unwrap(), step: 4 });
     }
 

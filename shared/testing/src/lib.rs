@@ -13,6 +13,8 @@ mod batches;
 mod coupons;
 mod dynamodb;
 mod fault;
+mod index;
+mod listings;
 mod paging;
 mod requests;
 
@@ -21,5 +23,7 @@ pub use batches::{ItemChange, sqs_event, stream_event};
 pub use coupons::{NOW, at, coupon, draft, spent, stock, template, template_id};
 pub use dynamodb::{COUPON_TABLE, EmbeddedDynamoDb, HOMESTAY_TABLE, NOTIFICATION_TABLE, SEARCH_TABLE};
 pub use fault::{Fault, assert_faults_are_hidden};
+pub use index::{IndexFault, MemoryIndex};
+pub use listings::{Listing, listings, read_listings};
 pub use paging::{assert_paging_is_checked, pages};
 pub use requests::{ApiRequest, REQUEST_ID, event, request};

@@ -1,6 +1,6 @@
 //! Measures the claim, `cargo xtask bench claim` and `cargo xtask bench start`, and what stands before it,
-//! `cargo xtask bench rate-limit`; and notifications, `cargo xtask bench dispatch`. `docs/performance.md` and
-//! `docs/performance/notifications.md` have the figures.
+//! `cargo xtask bench rate-limit`; notifications, `cargo xtask bench dispatch`; searching, `cargo xtask
+//! bench search`. `docs/performance.md` and the pages in `docs/performance/` have the figures.
 #![allow(
     clippy::disallowed_methods,
     clippy::float_arithmetic,
@@ -19,6 +19,7 @@ mod quote;
 mod rate_limit;
 mod report;
 mod sale;
+mod search;
 mod start;
 mod statistics;
 mod units;
@@ -63,6 +64,8 @@ enum Command {
     Quote(quote::Arguments),
     /// Dispatching and accepting a message beside the raw calls; allocations and CPU; rendering
     Dispatch(dispatch::Arguments),
+    /// Searching real listings ×10 beside the bare engine; suggestions; indexing; cold start of `search-homestays`
+    Search(search::Arguments),
     /// Capacity units of each operation
     Units,
 }
@@ -76,6 +79,7 @@ fn main() -> Result<ExitCode> {
         Command::Expire(_) => "bench expire",
         Command::Quote(_) => "bench quote",
         Command::Dispatch(_) => "bench dispatch",
+        Command::Search(_) => "bench search",
         Command::Units => "bench units",
     })?;
     match &cli.command {
@@ -85,6 +89,7 @@ fn main() -> Result<ExitCode> {
         Command::Expire(arguments) => expire::run(arguments, &mut report)?,
         Command::Quote(arguments) => quote::run(arguments, &mut report)?,
         Command::Dispatch(arguments) => dispatch::run(arguments, &mut report)?,
+        Command::Search(arguments) => search::run(arguments, &mut report)?,
         Command::Units => units::run(&mut report)?,
     }
     report.close()?;

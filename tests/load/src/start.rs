@@ -17,10 +17,11 @@ use coupon_dynamodb::CouponTable;
 use serde::Serialize;
 use serde_json::Value;
 
-use self::{
-    database::ServedDynamoDb,
-    function::{Function, Log},
-    runtime_api::{Answer, RuntimeApi},
+use self::{database::ServedDynamoDb, function::Log, runtime_api::Answer};
+pub use self::{
+    function::{Function, peak_memory_bytes},
+    package::build_binary,
+    runtime_api::RuntimeApi,
 };
 use crate::{
     event::{self, Events},
@@ -29,6 +30,8 @@ use crate::{
     sale,
     statistics::{Latency, max, median},
 };
+
+const FUNCTION: &str = "claim-coupon";
 
 /// Coupons enough for every claim of a run.
 const STOCK: u32 = 10_000_000;
@@ -86,7 +89,7 @@ struct Warm {
 pub fn run(arguments: &Arguments, report: &mut Report) -> Result<()> {
     let binary = match &arguments.binary {
         Some(binary) => binary.clone(),
-        None => package::build_binary()?,
+        None => build_binary(FUNCTION)?,
     };
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -166,12 +169,20 @@ impl Bench<'_> {
         self.events.from(&event::guest(1, self.guests))
     }
 
+    fn function(&self, api: &RuntimeApi) -> Result<Function> {
+        let variables = [
+            ("AWS_ENDPOINT_URL", format!("http://{}", self.database.address())),
+            ("COUPON_TABLE", testing::COUPON_TABLE.to_owned()),
+        ];
+        Function::start(self.binary, FUNCTION, api.address(), variables)
+    }
+
     /// A new process and one claim.
     async fn start(&mut self) -> Result<Start> {
         let mut api = RuntimeApi::start().await?;
         api.put(self.next_event()).await?;
         let started_at = Instant::now();
-        let function = Function::start(self.binary, api.address(), self.database.address())?;
+        let function = self.function(&api)?;
         let answer = issued(&mut api).await?;
         let cpu = function.cpu_time()?;
         function.stop().await?;
@@ -185,7 +196,7 @@ impl Bench<'_> {
     /// A new process and many claims.
     async fn warm(&mut self, claims: usize, mut claimed: impl FnMut()) -> Result<Warm> {
         let mut api = RuntimeApi::start().await?;
-        let function = Function::start(self.binary, api.address(), self.database.address())?;
+        let function = self.function(&api)?;
         let mut cpu_before = Duration::ZERO;
         let mut durations = Vec::with_capacity(claims);
         for claim in 0..WARM_UP + claims {

@@ -13,8 +13,14 @@ use crate::{command, seed_notifications::LOCAL_PUSH_APPLICATION, step::Progress,
 const SOURCES: [&str; 5] = ["bin", "lib", "cdk.json", "package-lock.json", "tsconfig.json"];
 
 /// What the app imports from outside its folder: `AppConfig` checks documents by the schemas that the domain does.
-const SCHEMAS: [&str; 2] =
-    ["shared/domain/notification/channels.schema.json", "shared/domain/risk/policy.schema.json"];
+const SCHEMAS: [&str; 3] = [
+    "shared/domain/homestay/rules.schema.json",
+    "shared/domain/notification/channels.schema.json",
+    "shared/domain/risk/policy.schema.json",
+];
+
+/// The page that the app puts into a bucket, but on this machine.
+const PAGE: &str = "web/search";
 
 /// The stage that is deployed on this machine.
 pub(crate) const LOCAL: &str = "local";
@@ -36,23 +42,6 @@ impl Bundles {
     }
 }
 
-/// Installs the packages of `package-lock.json`.
-pub(crate) async fn install(progress: &Progress, logs: &Path) -> Result<()> {
-    let cdk = workspace::cdk();
-    let stamp =
-        Ingredients::default().content(&cdk.join("package-lock.json"))?.stamp(&cdk.join("node_modules"));
-    if stamp.is_current() {
-        return Ok(());
-    }
-    let step = progress.step("install the CDK");
-    let mut npm = Command::new("npm");
-    npm.current_dir(&cdk).args(["ci", "--no-audit", "--no-fund"]);
-    command::run(npm, &logs.join("npm.log"), &step).await?;
-    stamp.write()?;
-    step.done();
-    Ok(())
-}
-
 /// Synthesizes the app for `stage`; every rule of cdk-nag must hold.
 pub(crate) async fn synth(
     progress: &Progress,
@@ -71,6 +60,9 @@ pub(crate) async fn synth(
     }
     for schema in SCHEMAS {
         ingredients = ingredients.content(&workspace::root().join(schema))?;
+    }
+    if stage != LOCAL {
+        ingredients = ingredients.content(&workspace::root().join(PAGE))?;
     }
     for bootstrap in &bundles.bootstraps {
         ingredients = ingredients.identity(bootstrap)?;

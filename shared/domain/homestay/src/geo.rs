@@ -140,7 +140,8 @@ mod tests {
 
     #[test]
     fn what_is_not_on_earth_is_refused() {
-        for (lat, lon) in [(f64::NAN, 0.0), (0.0, f64::NAN), (90.1, 0.0), (0.0, -180.1), (f64::INFINITY, 0.0)] {
+        for (lat, lon) in [(f64::NAN, 0.0), (0.0, f64::NAN), (90.1, 0.0), (0.0, -180.1), (f64::INFINITY, 0.0)]
+        {
             assert_eq!(GeoPoint::new(lat, lon), Err(InvalidPoint));
         }
     }

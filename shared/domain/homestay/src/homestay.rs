@@ -167,7 +167,12 @@ pub struct HomestayChange {
 
 impl Homestay {
     /// A new one of `host`.
-    pub fn create(id: HomestayId, host: HostId, new: NewHomestay, now: Timestamp) -> Result<Self, Violations> {
+    pub fn create(
+        id: HomestayId,
+        host: HostId,
+        new: NewHomestay,
+        now: Timestamp,
+    ) -> Result<Self, Violations> {
         let homestay = Self {
             id,
             version: Version::FIRST,
@@ -224,6 +229,7 @@ impl Homestay {
     }
 
     /// This one deleted, with the next version.
+    #[must_use]
     pub fn deleted(&self, now: Timestamp) -> Self {
         Self { version: self.version.next(), state: State::Deleted(now), updated_at: now, ..self.clone() }
     }
@@ -239,34 +245,37 @@ impl Homestay {
         };
         let mut violations = Violations::default();
         let title = chars(&self.title, 1, limits::TITLE_CHARS) && !self.title.trim().is_empty();
-        violations.check(title, Violation::new("title", "be 1 to 200 characters, not all of them spaces"));
+        violations
+            .check(title, Violation::new("title", "must be 1 to 200 characters, not all of them spaces"));
         violations.check(
             chars(&self.subtitle, 0, limits::SUBTITLE_CHARS),
-            Violation::new("subtitle", "be up to 200 characters"),
+            Violation::new("subtitle", "must be up to 200 characters"),
         );
-        violations
-            .check(chars(&self.info, 0, limits::INFO_CHARS), Violation::new("info", "be up to 5,000 characters"));
+        violations.check(
+            chars(&self.info, 0, limits::INFO_CHARS),
+            Violation::new("info", "must be up to 5,000 characters"),
+        );
         let city = chars(&self.city, 1, limits::PLACE_CHARS) && !self.city.trim().is_empty();
-        violations.check(city, Violation::new("city", "be 1 to 40 characters"));
+        violations.check(city, Violation::new("city", "must be 1 to 40 characters"));
         violations.check(
             chars(&self.district, 0, limits::PLACE_CHARS),
-            Violation::new("district", "be up to 40 characters"),
+            Violation::new("district", "must be up to 40 characters"),
         );
         violations.check(
             (1..=limits::PRICE_FEN).contains(&self.price.get()),
-            Violation::new("priceFen", "be 1 to 100,000,000"),
+            Violation::new("priceFen", "must be 1 to 100,000,000"),
         );
         violations.check(
             (1..=limits::CAPACITY).contains(&self.capacity),
-            Violation::new("capacity", "be 1 to 50"),
+            Violation::new("capacity", "must be 1 to 50"),
         );
         violations.check(
             self.rating.hundredths <= limits::RATING_HUNDREDTHS,
-            Violation::new("rating", "be 0 to 5"),
+            Violation::new("rating", "must be 0 to 5"),
         );
         let cover = self.cover.is_empty()
             || (self.cover.starts_with("https://") && chars(&self.cover, 1, limits::COVER_CHARS));
-        violations.check(cover, Violation::new("cover", "be an https address of up to 500 characters"));
+        violations.check(cover, Violation::new("cover", "must be an https address of up to 500 characters"));
         violations.into_result()
     }
 }
@@ -305,7 +314,8 @@ mod tests {
     #[test]
     fn every_change_raises_the_version_and_so_does_deleting() {
         let first = homestay("h-1");
-        let second = first.changed(HomestayChange { sales: Some(9), ..HomestayChange::default() }, NOW).unwrap();
+        let second =
+            first.changed(HomestayChange { sales: Some(9), ..HomestayChange::default() }, NOW).unwrap();
         let third = second.deleted(NOW);
         assert!(first.version < second.version && second.version < third.version);
         assert!(second.is_visible() && !third.is_visible());

@@ -87,7 +87,8 @@ pub trait IndexAdmin: IndexWriter {
     /// Makes `generation` and, unless one is live, the live one. Harmless if it is there already.
     fn prepare(&self, generation: &GenerationId) -> impl Future<Output = Result<(), IndexError>> + Send;
 
-    /// Makes an empty `generation` known as the one being built, in place of any other. Harmless if it already is.
+    /// Makes an empty `generation` known as the one being built, in place of any other. Harmless if it is known already, also as
+    /// the live or the previous one: a message that asks for it may be late.
     fn build(&self, generation: &GenerationId) -> impl Future<Output = Result<(), IndexError>> + Send;
 
     /// Applies `changes` to `generation` alone.

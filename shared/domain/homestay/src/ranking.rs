@@ -56,7 +56,7 @@ pub struct InvalidRanking(pub &'static str);
 impl Default for Ranking {
     fn default() -> Self {
         Self {
-            rating: 2.0,
+            rating: 6.0,
             sales: 1.0,
             distance_floor: 0.1,
             distance_half_m: 3_000,
@@ -69,7 +69,7 @@ impl Default for Ranking {
 
 impl Default for Boosts {
     fn default() -> Self {
-        Self { title: 5.0, subtitle: 2.0, facts: 3.0, info: 1.0, pinyin: 2.0, initials: 1.0 }
+        Self { title: 5.0, subtitle: 2.0, facts: 3.0, info: 1.0, pinyin: 4.0, initials: 3.0 }
     }
 }
 
@@ -87,7 +87,8 @@ impl Ranking {
             ("boosts/pinyin", self.boosts.pinyin),
             ("boosts/initials", self.boosts.initials),
         ];
-        let wrong = weights.into_iter().find(|(_, weight)| !(0.0..=100.0).contains(weight)).map(|(name, _)| name);
+        let wrong =
+            weights.into_iter().find(|(_, weight)| !(0.0..=100.0).contains(weight)).map(|(name, _)| name);
         let wrong = wrong
             .or_else(|| (!(0.0..=1.0).contains(&self.distance_floor)).then_some("distanceFloor"))
             .or_else(|| (!(100..=1_000_000).contains(&self.distance_half_m)).then_some("distanceHalfM"))
@@ -106,7 +107,7 @@ impl Ranking {
     }
 
     /// The factor of `metres` from where the guest wants to be.
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "an estimate")]
+    #[expect(clippy::cast_possible_truncation, reason = "an estimate")]
     pub fn distance_factor(&self, metres: f64) -> f32 {
         let left = (-metres / f64::from(self.distance_half_m)).exp2() as f32;
         (1.0 - self.distance_floor).mul_add(left, self.distance_floor)
@@ -153,8 +154,8 @@ impl Quality {
 /// The Bayesian mean: as if so many guests had given so many stars before the first rating. Three stars and less are 0.
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
 fn believable(rating: Rating) -> f32 {
-    const GUESTS: f32 = 8.0;
-    const STARS: f32 = 4.3;
+    const GUESTS: f32 = 10.0;
+    const STARS: f32 = 3.8;
     let count = rating.count as f32;
     let stars = f32::from(rating.hundredths) / 100.0;
     ((stars.mul_add(count, GUESTS * STARS) / (GUESTS + count) - 3.0) / 2.0).clamp(0.0, 1.0)

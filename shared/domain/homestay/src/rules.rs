@@ -1,3 +1,5 @@
+use std::str::FromStr;
+
 use domain_text::{InvalidSynonyms, Synonyms};
 use serde::Deserialize;
 
@@ -6,10 +8,10 @@ use crate::{InvalidRanking, Ranking};
 /// Queries that are kept out of the popular ones, at most: each is compared with each popular query.
 pub const MAX_BLOCKED: usize = 1_000;
 
-/// What operators change while searches go on: a JSON document of AppConfig, or a file.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// What operators change while searches go on: a JSON document of `AppConfig`, or a file.
+#[derive(Debug, Clone, PartialEq)]
 pub struct SearchRules {
-    /// Words that mean the same.
+    /// Words that mean the same: those of the house, and what operators have added.
     pub synonyms: Synonyms,
     /// What counts in the composite order.
     pub ranking: Ranking,
@@ -45,19 +47,36 @@ struct RulesDocument {
     blocked: Vec<String>,
 }
 
+impl Default for SearchRules {
+    /// Those of the house.
+    fn default() -> Self {
+        Self { synonyms: Synonyms::house(), ranking: Ranking::default(), blocked: Vec::new() }
+    }
+}
+
+impl FromStr for SearchRules {
+    type Err = InvalidRules;
+
+    fn from_str(json: &str) -> Result<Self, InvalidRules> {
+        Self::parse(json.as_bytes())
+    }
+}
+
 impl SearchRules {
-    /// Reads the document. Without synonyms it has none.
+    /// Reads the document. Its synonyms are in addition to those of the house.
     pub fn parse(json: &[u8]) -> Result<Self, InvalidRules> {
-        let document: RulesDocument = serde_json::from_slice(json)?;
+        // By way of an object: serde takes an array for a document whose fields are all optional.
+        let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(json)?;
+        let document = RulesDocument::deserialize(serde_json::Value::Object(object))?;
         document.ranking.check()?;
-        let blocked_well =
-            document.blocked.len() <= MAX_BLOCKED && document.blocked.iter().all(|text| !text.trim().is_empty());
+        let blocked_well = document.blocked.len() <= MAX_BLOCKED
+            && document.blocked.iter().all(|text| !text.trim().is_empty());
         if !blocked_well {
             return Err(InvalidRules::Blocked);
         }
         let synonyms = document.synonyms.unwrap_or_default();
         Ok(Self {
-            synonyms: Synonyms::parse(synonyms.iter().map(String::as_str))?,
+            synonyms: Synonyms::house().and(Synonyms::parse(synonyms.iter().map(String::as_str))?),
             ranking: document.ranking,
             blocked: document.blocked,
         })
@@ -71,6 +90,13 @@ mod tests {
     #[test]
     fn an_empty_document_is_the_rules_of_the_house() {
         assert_eq!(SearchRules::parse(b"{}").unwrap(), SearchRules::default());
+    }
+
+    #[test]
+    fn synonyms_of_the_document_are_added_to_those_of_the_house() {
+        let rules: SearchRules = r#"{"synonyms": ["帐篷, 露营"]}"#.parse().unwrap();
+        let added = Synonyms::parse(["帐篷, 露营"]).unwrap();
+        assert_eq!(rules.synonyms, Synonyms::house().and(added));
     }
 
     #[test]

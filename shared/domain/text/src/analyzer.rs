@@ -76,6 +76,16 @@ impl Analyzer {
         analysed
     }
 
+    /// Its words alone, as [`document`](Self::document) has them: of a long text that nobody types the pinyin of, at half
+    /// the price.
+    pub fn words(&self, text: &str) -> Vec<Token> {
+        let word = |entry: Entry| {
+            let Entry { text, position, start, end, .. } = entry;
+            Token { text, position, start, end }
+        };
+        walk(text, false).into_iter().map(word).collect()
+    }
+
     /// What `keyword` asks for. Never fails: what is no word is looked for as it is.
     pub fn query(&self, keyword: &str, synonyms: &Synonyms) -> TextQuery {
         parse::query(keyword, synonyms)
@@ -106,8 +116,12 @@ pub(crate) enum EntryKind {
 
 /// All that `text` is found by, in order of position.
 pub(crate) fn entries(text: &str) -> Vec<Entry> {
+    walk(text, true)
+}
+
+fn walk(text: &str, read: bool) -> Vec<Entry> {
     let folded = fold::fold(text);
-    let mut walk = Walk { folded: &folded, entries: Vec::with_capacity(text.len()), position: 0 };
+    let mut walk = Walk { folded: &folded, read, entries: Vec::with_capacity(text.len()), position: 0 };
     for (class, from, to) in fold::runs(&folded) {
         if class == Class::Han { walk.hanzi(from, to) } else { walk.latin(from, to) }
     }
@@ -116,6 +130,8 @@ pub(crate) fn entries(text: &str) -> Vec<Entry> {
 
 struct Walk<'a> {
     folded: &'a [Folded],
+    /// Whether the words are read aloud: pinyin and initials too.
+    read: bool,
     entries: Vec<Entry>,
     position: u32,
 }
@@ -153,7 +169,7 @@ impl Walk<'_> {
         let chars = characters(self.folded, from, to);
         let run: String = chars.iter().collect();
         let lengths = lexicon().cut(&run);
-        let reading = lexicon().readings.read(&chars, &lengths);
+        let reading = if self.read { lexicon().readings.read(&chars, &lengths) } else { Vec::new() };
         let mut at = 0;
         let mut before: Option<String> = None;
         for (index, length) in lengths.iter().copied().enumerate() {
@@ -168,7 +184,7 @@ impl Walk<'_> {
             for pair in at..(at + length).min(chars.len().saturating_sub(1)) {
                 self.pinyin(from, &chars, &reading, pair, pair + 2);
             }
-            let own = (length > 1).then(|| initials(reading.get(at..at + length).unwrap_or_default()));
+            let own = (self.read && length > 1).then(|| initials(reading.get(at..at + length).unwrap_or_default()));
             if let (Some(before), Some(own)) = (&before, &own) {
                 self.push(EntryKind::Initials, format!("{before}{own}"), from + at, from + at + length);
             }
@@ -252,6 +268,13 @@ mod tests {
     fn words_of_the_domain_and_of_the_map_stay_whole_and_their_parts_are_found_too() {
         let all = words("北京三里屯大床房民宿");
         assert_eq!(all, ["北京", "三里屯", "三里", "大床房", "大床", "民宿"]);
+    }
+
+    #[test]
+    fn words_alone_are_the_same_words() {
+        for text in ["北京三里屯大床房民宿", "海晟国际公寓 PS5投影", "重庆·长沙，厦门301室"] {
+            assert_eq!(Analyzer::new().words(text), Analyzer::new().document(text).words, "{text}");
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
 //! What a keyword asks for.
+#![expect(clippy::float_arithmetic, reason = "weights are estimates")]
 
 use crate::analyzer::MAX_WORD_CHARS;
 use crate::fold::{self, Class, Folded};

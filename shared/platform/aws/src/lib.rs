@@ -5,7 +5,13 @@
 //! Lambda hands a function its region and credentials in the environment. `aws_config::load_defaults` would look
 //! there too, but also for profiles, roles and the instance metadata service, and would bring their clients along. So
 //! the configuration is put together here from the environment alone: no file is read, no request is sent.
-//! `AWS_ENDPOINT_URL` points every client at another place, which is how the local stack is used.
+//!
+//! # Where services are
+//!
+//! `AWS_ENDPOINT_URL` points every client at another place, which is how the local stack is used; the likes of
+//! `AWS_ENDPOINT_URL_SQS` point those of one service, and win. IPv6 addresses are tried first, for functions whose network
+//! drops IPv4 without a word (decision 17); where there is no IPv6, connecting fails at once, and the next address is
+//! tried. Proxies that the environment names are not used.
 //!
 //! # Deadlines and retries
 //!
@@ -19,6 +25,8 @@
 //! (within 10 minutes). A test below holds the SDK to it. `TransactionCanceledException`, among it
 //! `TransactionConflict`, is not retried by the SDK: the domain decides what a conflict means.
 
+mod endpoints;
+mod ipv6_first;
 mod once;
 
 use std::time::Duration;
@@ -33,6 +41,8 @@ use aws_config::{
 };
 use aws_credential_types::provider::SharedCredentialsProvider;
 use platform_config::Env;
+
+use crate::{endpoints::Endpoints, ipv6_first::Ipv6First};
 
 pub use once::{once, was_never_sent};
 
@@ -60,14 +70,20 @@ pub const MAX_BACKOFF: Duration = Duration::from_millis(500);
 /// Where the region or the credentials are missing, the first call says so.
 pub async fn sdk_config() -> SdkConfig {
     let region = EnvironmentVariableRegionProvider::new().region().await;
-    // The only error is a value that is not UTF-8, and no endpoint has such a URL.
-    let endpoint = Env::process().optional("AWS_ENDPOINT_URL").unwrap_or_default();
-    let mut config = bounded()
+    located(Env::process())
         .into_builder()
         .region(region)
-        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()));
-    config.set_endpoint_url(endpoint);
-    config.build()
+        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+        .build()
+}
+
+/// Whose clients look for services where `env` says.
+fn located(env: Env) -> SdkConfig {
+    let endpoints = Endpoints::new(env);
+    // Made when the first client is, as the SDK's own would be; all clients share its connections.
+    let mut config = bounded().into_builder().http_client(ipv6_first::http_client(Ipv6First));
+    config.set_endpoint_url(endpoints.of_all());
+    config.service_config(endpoints).build()
 }
 
 /// What does not depend on where the function runs.

@@ -5,6 +5,7 @@
 //! outlast the mapping's retries. [`each`] stops at the first failure; [`records`] hands the changes over, to functions
 //! for whom the order does not matter.
 
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -38,10 +39,20 @@ impl std::fmt::Debug for RawRecord {
 #[serde(rename_all = "PascalCase")]
 struct RawChange {
     sequence_number: String,
+    #[serde(default, rename = "ApproximateCreationDateTime")]
+    created_s: Option<f64>,
     #[serde(default)]
     old_image: Option<Value>,
     #[serde(default)]
     new_image: Option<Value>,
+}
+
+impl RawChange {
+    /// Lambda writes whole seconds, other consumers of the stream fractions of them.
+    fn created_at(&self) -> Option<Timestamp> {
+        let since = SignedDuration::try_from_secs_f64(self.created_s?).ok()?;
+        Timestamp::from_duration(since).ok()
+    }
 }
 
 /// A change that could be read.
@@ -49,6 +60,8 @@ struct RawChange {
 pub struct StreamRecord<I> {
     /// Names it in the response.
     pub position: Position,
+    /// About when it was written, where the stream says so: to the second.
+    pub created_at: Option<Timestamp>,
     /// What has changed.
     pub change: Change<I>,
 }
@@ -121,9 +134,10 @@ pub fn records<I: DeserializeOwned>(event: StreamEvent) -> (Vec<StreamRecord<I>>
     let mut response = StreamResponse::new();
     let mut records = Vec::with_capacity(event.records.len());
     for (index, raw) in event.records.into_iter().enumerate() {
+        let created_at = raw.dynamodb.created_at();
         let (position, change) = read(index, raw);
         match change {
-            Ok(change) => records.push(StreamRecord { position, change }),
+            Ok(change) => records.push(StreamRecord { position, created_at, change }),
             Err(failure) => response.fail(&position, &failure),
         }
     }
@@ -216,6 +230,17 @@ mod tests {
             json!({ "eventID": "x", "eventName": event_name, "dynamodb": dynamodb })
         });
         serde_json::from_value(json!({ "Records": records.collect::<Vec<_>>() })).unwrap()
+    }
+
+    #[test]
+    fn a_change_says_when_it_was_written_if_that_is_known() {
+        let at = |when: Value| {
+            let change = json!({ "NewImage": image_of(1), "ApproximateCreationDateTime": when });
+            records::<Thing>(event(&[change])).0[0].created_at
+        };
+        assert_eq!(at(json!(1_794_326_400)), Some(Timestamp::constant(1_794_326_400, 0)));
+        assert_eq!(at(json!(1_794_326_400.5)), Some(Timestamp::constant(1_794_326_400, 500_000_000)));
+        assert_eq!((at(json!(null)), at(json!(1e300))), (None, None));
     }
 
     #[test]

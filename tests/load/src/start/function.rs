@@ -27,14 +27,20 @@ pub struct Log {
 }
 
 impl Function {
-    /// Starts it as Lambda does: with these variables and no others.
-    pub fn start(binary: &Path, runtime_api: SocketAddr, dynamodb: SocketAddr) -> Result<Self> {
+    /// Starts it as Lambda does: with its own `variables`, those of Lambda and no others.
+    pub fn start(
+        binary: &Path,
+        name: &str,
+        runtime_api: SocketAddr,
+        variables: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Result<Self> {
         let mut process = Command::new(binary)
             .env_clear()
+            .envs(variables)
             .envs([
                 ("AWS_LAMBDA_RUNTIME_API", runtime_api.to_string()),
-                ("AWS_ENDPOINT_URL", format!("http://{dynamodb}")),
-                ("COUPON_TABLE", testing::COUPON_TABLE.to_owned()),
+                ("AWS_LAMBDA_FUNCTION_NAME", name.to_owned()),
+                ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{name}")),
             ])
             .envs([
                 ("AWS_ACCESS_KEY_ID", "test"),
@@ -43,13 +49,11 @@ impl Function {
                 ("AWS_REGION", "us-east-1"),
                 ("AWS_DEFAULT_REGION", "us-east-1"),
                 ("AWS_EXECUTION_ENV", "AWS_Lambda_provided.al2023"),
-                ("AWS_LAMBDA_FUNCTION_NAME", "claim-coupon"),
                 ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"),
                 ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
                 ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
                 ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
                 ("AWS_LAMBDA_LOG_LEVEL", "INFO"),
-                ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/claim-coupon"),
                 ("AWS_LAMBDA_LOG_STREAM_NAME", "2026/11/11/[$LATEST]0123456789abcdef0123456789abcdef"),
                 ("LANG", "en_US.UTF-8"),
                 ("LAMBDA_TASK_ROOT", "/var/task"),
@@ -105,8 +109,8 @@ async fn count(output: ChildStdout) -> Log {
     log
 }
 
-/// `VmHWM` of `/proc/<pid>/status`, in KiB (`proc_pid_status(5)`).
-fn peak_memory_bytes(status: &str) -> Result<u64> {
+/// The most memory that a process has held at once: `VmHWM` of `/proc/<pid>/status`, in KiB (`proc_pid_status(5)`).
+pub fn peak_memory_bytes(status: &str) -> Result<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("VmHWM")?;
     let kib: u64 = line.trim().trim_end_matches("kB").trim_end().parse().context("VmHWM in kB")?;
     Ok(kib * 1_024)

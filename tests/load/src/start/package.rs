@@ -12,22 +12,23 @@ use cargo_metadata::{Message, MetadataCommand};
 
 use crate::report::{Figure, Goal};
 
+/// Whose package is weighed.
 const FUNCTION: &str = "claim-coupon";
 
-/// Builds the function as it is released, for this machine.
-pub fn build_binary() -> Result<PathBuf> {
+/// Builds a function as it is released, for this machine.
+pub fn build_binary(name: &str) -> Result<PathBuf> {
     let mut cargo = Command::new("cargo")
-        .args(["build", "--release", "--message-format", "json-render-diagnostics", "--package", FUNCTION])
+        .args(["build", "--release", "--message-format", "json-render-diagnostics", "--package", name])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdout(Stdio::piped())
         .spawn()
         .context("cannot start cargo")?;
     let messages = BufReader::new(cargo.stdout.take().context("standard output is a pipe")?);
     let binary = Message::parse_stream(messages).filter_map(Result::ok).find_map(|message| match message {
-        Message::CompilerArtifact(artifact) if artifact.target.name == FUNCTION => artifact.executable,
+        Message::CompilerArtifact(artifact) if artifact.target.name == name => artifact.executable,
         _ => None,
     });
-    ensure!(cargo.wait()?.success(), "{FUNCTION} does not build");
+    ensure!(cargo.wait()?.success(), "{name} does not build");
     Ok(binary.context("cargo names no binary")?.into())
 }
 
