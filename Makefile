@@ -67,7 +67,7 @@ test: ## every test, end to end included
 test-opensearch: ## test the search index on a genuine OpenSearch node, where Java and Maven are
 ifeq ($(NODE_LACKS),)
 	@$(MAKE) --no-print-directory $(NODE_ROOT)/stamp
-	@$(PHASE) 'test on OpenSearch' cargo test --package search-conformance --features opensearch-node --test opensearch -- --nocapture
+	@$(PHASE) 'test on OpenSearch' cargo test --workspace $(E2E) --features search-conformance/opensearch-node --test opensearch -- --nocapture
 else
 	@printf '\nSKIPPED: the tests on a genuine OpenSearch node, for want of: $(NODE_LACKS) (Debian: apt install maven default-jdk-headless)\n\n'
 endif
@@ -89,9 +89,11 @@ ci: $(DENY) ## all that must pass: format, lint, licences, docs, tests, synth
 	@$(PHASE) 'lint' cargo clippy --workspace --all-targets $(E2E) -- -D warnings
 	@RUSTDOCFLAGS='-D warnings' $(PHASE) 'docs' cargo doc --workspace --no-deps
 	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory test-opensearch
 	@$(MAKE) --no-print-directory fuzz
 	@$(PHASE) 'types of infra' $(CDK) build
 	@$(PHASE) 'lint infra' $(CDK) lint
+	@$(PHASE) 'lint web' npm --prefix web run lint
 	@$(PHASE) 'synth, cdk-nag, cfn-lint' cargo xtask synth
 
 # `cargo xtask` builds it without a word: here one sees what takes a while the first time.

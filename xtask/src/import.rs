@@ -124,13 +124,10 @@ pub(crate) async fn run(
     put(prepared.text("url").context("an upload without an address")?, content).await?;
     step.done();
 
-    let mut body = json!({
+    let body = json!({
         "uploadId": prepared.text("uploadId"), "format": format, "source": order.source, "datum": order.datum,
-        "dryRun": order.dry_run,
+        "dryRun": order.dry_run, "host": order.host,
     });
-    if let Some(host) = order.host {
-        body["host"] = host.into();
-    }
     let started = api.send(Method::POST, "/v1/admin/homestay-imports", Some(token), Some(&body)).await?;
     ensure!(started.status == StatusCode::ACCEPTED, "the import is refused: {}", started.brief());
     let id = started.text("id").context("an import without an id")?.to_owned();
@@ -138,17 +135,17 @@ pub(crate) async fn run(
     let step = progress.counted("import", 100);
     let (mut import, mut percent) = (started.body, 0);
     let mut moved = Instant::now();
-    while import["status"] == "running" {
+    while status(&import) == Some("running") {
         tokio::time::sleep(POLL_INTERVAL).await;
         let answer =
             api.send(Method::GET, &format!("/v1/admin/homestay-imports/{id}"), Some(token), None).await?;
         ensure!(answer.status == StatusCode::OK, "cannot read the import: {}", answer.brief());
-        if answer.body["progress"] != import["progress"] {
+        if answer.body.get("progress") != import.get("progress") {
             moved = Instant::now();
         }
-        ensure!(moved.elapsed() < PATIENCE, "the import {id} does not move: {}", answer.body["progress"]);
+        ensure!(moved.elapsed() < PATIENCE, "the import {id} does not move: {}", answer.brief());
         import = answer.body;
-        let now = import["progress"]["percent"].as_u64().unwrap_or(0);
+        let now = figure(&import, "percent");
         (percent..now).for_each(|_| step.advance());
         percent = percent.max(now);
         step.say(figures(&import));
@@ -168,8 +165,16 @@ async fn put(url: &str, content: Vec<u8>) -> Result<()> {
     Ok(())
 }
 
+fn status(import: &Value) -> Option<&str> {
+    import.get("status").and_then(Value::as_str)
+}
+
+fn figure(import: &Value, name: &str) -> u64 {
+    import.get("progress").and_then(|progress| progress.get(name)).and_then(Value::as_u64).unwrap_or(0)
+}
+
 fn figures(import: &Value) -> String {
-    let figure = |name: &str| import["progress"][name].as_u64().unwrap_or(0);
+    let figure = |name| figure(import, name);
     format!(
         "{} rows: {} created, {} changed, {} unchanged, {} refused",
         figure("rows"),
@@ -182,9 +187,9 @@ fn figures(import: &Value) -> String {
 
 /// Says what became of an import, with the first refused rows.
 async fn report(api: &Api, token: &str, import: &Value) -> Result<ExitCode> {
-    let id = import["id"].as_str().context("an import without an id")?;
+    let id = import.get("id").and_then(Value::as_str).context("an import without an id")?;
     let path = format!("/v1/admin/homestay-imports/{id}/report");
-    if import["progress"]["refused"].as_u64().unwrap_or(0) > 0 {
+    if figure(import, "refused") > 0 {
         let answer = api.send(Method::GET, &format!("{path}?limit={SHOWN}"), Some(token), None).await?;
         ensure!(answer.status == StatusCode::OK, "cannot read the report: {}", answer.brief());
         println!("\n{}", table(&answer.body));
@@ -192,10 +197,11 @@ async fn report(api: &Api, token: &str, import: &Value) -> Result<ExitCode> {
             println!("All refused rows: GET {path}");
         }
     }
-    match import["status"].as_str() {
+    match status(import) {
         Some("done") => Ok(ExitCode::SUCCESS),
         Some(status) => {
-            eprintln!("The import {id} is {status}: {}", import["failure"]);
+            let failure = import.get("failure").map(Value::to_string).unwrap_or_default();
+            eprintln!("The import {id} is {status}: {failure}");
             Ok(ExitCode::FAILURE)
         }
         None => bail!("an import without a status"),
@@ -204,15 +210,16 @@ async fn report(api: &Api, token: &str, import: &Value) -> Result<ExitCode> {
 
 fn table(report: &Value) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_BORDERS_ONLY).set_header(["line", "homestay", "what is wrong"]);
-    for row in report["items"].as_array().into_iter().flatten() {
-        let errors = row["errors"].as_array().into_iter().flatten();
+    table.load_style(presets::UTF8_BORDERS_ONLY).set_header(["line", "homestay", "what is wrong"]);
+    for row in report.get("items").and_then(Value::as_array).into_iter().flatten() {
+        let errors = row.get("errors").and_then(Value::as_array).into_iter().flatten();
         let errors = errors.map(|error| {
-            let text = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
+            let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
             format!("{} {}", text("field"), text("must")).trim().to_owned()
         });
-        let homestay = row["externalId"].as_str().unwrap_or_default().to_owned();
-        table.add_row([row["line"].to_string(), homestay, errors.collect::<Vec<_>>().join("; ")]);
+        let homestay = row.get("externalId").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let line = row.get("line").map(Value::to_string).unwrap_or_default();
+        table.add_row([line, homestay, errors.collect::<Vec<_>>().join("; ")]);
     }
     table
 }

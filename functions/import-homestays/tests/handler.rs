@@ -78,7 +78,8 @@ fn id() -> ImportId {
 }
 
 fn rows(count: usize) -> String {
-    (0..count).map(|n| format!("h{n},民宿{n},39.9,116.4,北京,{},double,2\n", n + 1)).collect()
+    let row = |n: usize| format!("h{n},民宿{n},39.9,116.4,北京,{},double,2\n", n + 1);
+    (0..count).map(row).collect::<Vec<_>>().concat()
 }
 
 impl World {

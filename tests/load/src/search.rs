@@ -20,8 +20,8 @@ use domain_search::{HotList, HotSearches, SearchEvent, SearchLog};
 use domain_text::Analyzer;
 use homestay_tantivy::TantivyIndex;
 use jiff::Timestamp;
-use lambda_http::{Request, Response};
-use platform_lambda::Body;
+use lambda_http::{Body, Request, Response};
+
 use search_homestays::handler::{Chance, Parts};
 use serde::Serialize;
 
@@ -172,7 +172,7 @@ async fn ask(arguments: &Arguments, folder: &Path, documents: usize, report: &mu
                         search_homestays::handler::handle(&search, &rules, chance, request).await
                     }
                 };
-                let (response, ours) = timed(answer).await?;
+                let (Ok(response), ours) = timed(answer).await?;
                 check(&response, question)?;
                 let asked = bare.question(question)?;
                 let (found, theirs) = timed(async || bare.answer(&asked)).await?;
@@ -231,8 +231,7 @@ async fn timed<T>(work: impl AsyncFnOnce() -> T) -> Result<(T, f64)> {
     Ok((done, took.as_secs_f64() * 1e3))
 }
 
-fn check(response: &Result<Response<Body>, std::convert::Infallible>, question: &Question) -> Result<()> {
-    let Ok(response) = response;
+fn check(response: &Response<Body>, question: &Question) -> Result<()> {
     ensure!(response.status() == 200, "{question:?}: {response:?}");
     Ok(())
 }

@@ -131,7 +131,7 @@ async fn the_mark_of_an_import_outlives_what_others_write() {
     let second = first.changed(price(1), NOW).unwrap();
     assert!(world.table.replace(&second, first.version).await.unwrap());
     assert!(world.table.replace(&second.deleted(NOW), second.version).await.unwrap());
-    let stored = world.table.stored(&[first.id.clone()]).await.unwrap().remove(0).unwrap();
+    let stored = world.table.stored(std::slice::from_ref(&first.id)).await.unwrap().remove(0).unwrap();
     assert_eq!(stored.mark, Some(mark(5)));
     assert_eq!(stored.homestay.state, State::Deleted(NOW));
 }
@@ -147,7 +147,7 @@ async fn many_are_read_in_their_order_however_many() {
     let stored = world.table.stored(&ids).await.unwrap();
     for (id, stored) in ids.iter().zip(&stored) {
         let n: u32 = id.as_str()[2..].parse().unwrap();
-        assert_eq!(stored.as_ref().map(|stored| &stored.homestay.id), (n % 2 == 0).then_some(id));
+        assert_eq!(stored.as_ref().map(|stored| &stored.homestay.id), n.is_multiple_of(2).then_some(id));
     }
     assert_eq!(stored.len(), 231);
     assert!(world.table.stored(&[]).await.unwrap().is_empty());
@@ -208,7 +208,7 @@ fn import(n: u128) -> Import {
         file: ImportFile { key: "imports/uploads/x".into(), bytes: 1_000, tag: "\"t\"".into() },
         format: ImportFormat::JsonLines,
         source: "demo".parse().unwrap(),
-        host: (n % 2 == 0).then(|| "ann".parse().unwrap()),
+        host: n.is_multiple_of(2).then(|| "ann".parse().unwrap()),
         datum: Datum::Wgs84,
         dry_run: n % 2 == 1,
         status: ImportStatus::Running,

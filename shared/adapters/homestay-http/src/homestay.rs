@@ -375,7 +375,7 @@ mod tests {
 
     use super::*;
 
-    fn create(members: Value) -> Result<(NewHomestay, Option<HostId>), Vec<&'static str>> {
+    fn create(members: &Value) -> Result<(NewHomestay, Option<HostId>), Vec<&'static str>> {
         let mut body = json!({
             "title": "t", "lat": 39.9, "lon": 116.4, "city": "北京", "priceFen": 100, "roomType": "double", "capacity": 2,
         });
@@ -391,17 +391,17 @@ mod tests {
 
     #[test]
     fn a_new_homestay_is_not_published_unless_it_says_so() {
-        assert_eq!(create(json!({})).unwrap().0.row_state, RowState::Unpublished);
-        assert_eq!(create(json!({ "rowState": "published" })).unwrap().0.row_state, RowState::Published);
+        assert_eq!(create(&json!({})).unwrap().0.row_state, RowState::Unpublished);
+        assert_eq!(create(&json!({ "rowState": "published" })).unwrap().0.row_state, RowState::Published);
     }
 
     #[test]
     fn a_place_is_kept_in_the_datum_of_chinese_maps() {
         let gps =
-            create(json!({ "lat": 39.911954, "lon": 116.377817, "datum": "wgs84" })).unwrap().0.location;
+            create(&json!({ "lat": 39.911_954, "lon": 116.377_817, "datum": "wgs84" })).unwrap().0.location;
         let map = GeoPoint::new(39.913_345, 116.384_047).unwrap();
         assert!(gps.distance_m(map) < 10.0, "{gps:?}");
-        assert_eq!(create(json!({ "lat": 91, "lon": -181 })), Err(vec!["lat", "lon"]));
+        assert_eq!(create(&json!({ "lat": 91, "lon": -181 })), Err(vec!["lat", "lon"]));
         assert_eq!(patch(json!({ "lat": 39.9 })), Err(vec!["lon"]));
         assert_eq!(patch(json!({ "lon": 116.4 })), Err(vec!["lat"]));
     }
@@ -409,7 +409,7 @@ mod tests {
     #[test]
     fn stars_come_with_their_number_and_two_decimals() {
         let rating = Rating { hundredths: 485, count: 7 };
-        assert_eq!(create(json!({ "rating": 4.85, "ratingCount": 7 })).unwrap().0.rating, rating);
+        assert_eq!(create(&json!({ "rating": 4.85, "ratingCount": 7 })).unwrap().0.rating, rating);
         for (stars, field) in [
             (json!({ "rating": 4.855, "ratingCount": 7 }), "rating"),
             (json!({ "rating": 5.01, "ratingCount": 7 }), "rating"),

@@ -53,7 +53,7 @@ impl Bare {
             return self.beginning(question.parameter("q").unwrap_or_default());
         }
         let mut all: Vec<(Occur, Box<dyn Query>)> =
-            vec![(Occur::Must, self.range_u64("visible", Some(1), None)?)];
+            vec![(Occur::Must, self.range_u64("visible", Some(1.0), None)?)];
         if let Some(keyword) = question.parameter("keyword") {
             let text = self.analyzer.query(keyword, &Synonyms::default());
             all.push((Occur::Must, self.text(&text)?));

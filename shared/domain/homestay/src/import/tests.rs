@@ -261,8 +261,11 @@ fn undisturbed(world: &World) {
     }
 }
 
+/// Which message, whether it is delivered twice at once, when a call fails and whether after its work, whether there is time.
+type Move = (u8, bool, Option<(u32, bool)>, bool);
+
 /// Works through the queue as `moves` say: which message, whether it is delivered twice, when a call fails and how.
-fn disturbed(world: &World, moves: &[(u8, bool, Option<(u32, bool)>, bool)]) {
+fn disturbed(world: &World, moves: &[Move]) {
     let mut moves = moves.iter().copied().chain(std::iter::repeat((0, false, None, true)));
     let mut messages: Vec<(ImportId, u64, bool)> = Vec::new();
     for round in 0.. {
