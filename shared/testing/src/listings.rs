@@ -140,11 +140,7 @@ fn facilities(title: &str) -> Facilities {
     let says = |word: &&str| {
         title.match_indices(*word).any(|(at, _)| !NEGATIONS.iter().any(|no| title[..at].ends_with(no)))
     };
-    WORDS
-        .iter()
-        .filter(|(_, words)| words.iter().any(says))
-        .map(|(facility, _)| *facility)
-        .collect()
+    WORDS.iter().filter(|(_, words)| words.iter().any(says)).map(|(facility, _)| *facility).collect()
 }
 
 fn room_type(kind: &str, title: &str) -> RoomType {

@@ -101,7 +101,7 @@ async fn index(arguments: &Arguments, folder: &Path, report: &mut Report) -> Res
         bar.inc(batch.len() as u64);
     }
     bar.finish_and_clear();
-    let (took, cpu) = (started.elapsed(), clock::of_process(std::process::id())? - cpu);
+    let (took, cpu) = (started.elapsed(), clock::of_process(std::process::id())?.saturating_sub(cpu));
     let count = homestays.len() as f64;
     report.extend([
         Figure::new("homestays", count, ""),
@@ -144,19 +144,14 @@ impl HotList for NoLog {
 
 async fn ask(arguments: &Arguments, folder: &Path, documents: usize, report: &mut Report) -> Result<()> {
     let analyzer = Analyzer::new();
-    let index = TantivyIndex::new(folder, analyzer.clone());
-    let search = Parts {
-        index: index.clone(),
-        log: NoLog,
-        analyzer: analyzer.clone(),
-        vocabulary: Vocabulary::default(),
-    };
+    let index = TantivyIndex::new(folder, analyzer);
+    let search = Parts { index: index.clone(), log: NoLog, analyzer, vocabulary: Vocabulary::default() };
     let complete = suggest_homestays::handler::Parts { index, hot: NoLog, memory: SuggestMemory::default() };
     let rules = SearchRules::default();
     let now = Timestamp::now();
     search.warm_up(now).await;
     complete.warm_up(now).await;
-    let bare = Bare::open(&folder.join("generations").join(generation()?.as_str()), &analyzer)?;
+    let bare = Bare::open(&folder.join("generations").join(generation()?.as_str()), analyzer)?;
 
     for kind in Kind::ALL {
         let questions = questions::of(kind);
@@ -165,9 +160,10 @@ async fn ask(arguments: &Arguments, folder: &Path, documents: usize, report: &mu
         for round in 0..=arguments.rounds {
             for question in &questions {
                 let request = question.request();
-                let answer = async || match kind {
-                    Kind::Suggest => suggest_homestays::handler::handle(&complete, now, request).await,
-                    _ => {
+                let answer = async || {
+                    if kind == Kind::Suggest {
+                        suggest_homestays::handler::handle(&complete, now, request).await
+                    } else {
                         let chance = Chance { at: now, search: 7 };
                         search_homestays::handler::handle(&search, &rules, chance, request).await
                     }
@@ -227,7 +223,7 @@ fn percentile(values: &[f64], share: f64) -> Option<f64> {
 async fn timed<T>(work: impl AsyncFnOnce() -> T) -> Result<(T, f64)> {
     let before = clock::of_this_thread()?;
     let done = work().await;
-    let took: Duration = clock::of_this_thread()? - before;
+    let took: Duration = clock::of_this_thread()?.saturating_sub(before);
     Ok((done, took.as_secs_f64() * 1e3))
 }
 

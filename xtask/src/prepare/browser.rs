@@ -55,7 +55,6 @@ fn on_path(name: &str) -> Option<PathBuf> {
     env::split_paths(&folders).map(|folder| folder.join(name)).find(|program| program.is_file())
 }
 
-#[expect(clippy::disallowed_methods, reason = "which programs there are is the machine's affair")]
 fn env_path(name: &str) -> Option<PathBuf> {
     env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }

@@ -170,11 +170,7 @@ impl Fields {
         }
         add_terms(entry, self.pinyin, pinyin);
         add_terms(entry, self.initials, initials);
-        add_terms(
-            entry,
-            self.info,
-            analyzer.words(&document.info).into_iter().map(|word| word.text),
-        );
+        add_terms(entry, self.info, analyzer.words(&document.info).into_iter().map(|word| word.text));
         self.add_completions(entry, &document.title);
 
         entry.add_text(self.name, &document.title);

@@ -184,7 +184,8 @@ impl Walk<'_> {
             for pair in at..(at + length).min(chars.len().saturating_sub(1)) {
                 self.pinyin(from, &chars, &reading, pair, pair + 2);
             }
-            let own = (self.read && length > 1).then(|| initials(reading.get(at..at + length).unwrap_or_default()));
+            let own =
+                (self.read && length > 1).then(|| initials(reading.get(at..at + length).unwrap_or_default()));
             if let (Some(before), Some(own)) = (&before, &own) {
                 self.push(EntryKind::Initials, format!("{before}{own}"), from + at, from + at + length);
             }
@@ -272,7 +273,8 @@ mod tests {
 
     #[test]
     fn words_alone_are_the_same_words() {
-        for text in ["北京三里屯大床房民宿", "海晟国际公寓 PS5投影", "重庆·长沙，厦门301室"] {
+        for text in ["北京三里屯大床房民宿", "海晟国际公寓 PS5投影", "重庆·长沙，厦门301室"]
+        {
             assert_eq!(Analyzer::new().words(text), Analyzer::new().document(text).words, "{text}");
         }
     }

@@ -38,9 +38,9 @@ pub struct Prepared {
 }
 
 impl Bare {
-    pub fn open(folder: &Path, analyzer: &Analyzer) -> Result<Self> {
+    pub fn open(folder: &Path, analyzer: Analyzer) -> Result<Self> {
         let index = Index::open_in_dir(folder).context("the engine cannot open the index")?;
-        Ok(Self { searcher: index.reader()?.searcher(), analyzer: analyzer.clone() })
+        Ok(Self { searcher: index.reader()?.searcher(), analyzer })
     }
 
     fn field(&self, name: &str) -> Result<Field> {
