@@ -5,7 +5,7 @@ use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::{Api, Endpoints, Identity, User, seed_homestays, seed_notifications, step::Progress};
+use crate::{Api, Endpoints, Identity, User, seed_notifications};
 
 /// Fulfils the pool's policy and guards nothing.
 const PASSWORD: &str = "Only-for-development-1";
@@ -25,7 +25,7 @@ pub(crate) fn users() -> Vec<User> {
 }
 
 /// Makes what is not there yet.
-pub(crate) async fn seed(endpoints: &Endpoints, now: Timestamp, progress: &Progress) -> Result<()> {
+pub(crate) async fn seed(endpoints: &Endpoints, now: Timestamp) -> Result<()> {
     let identity = Identity::new(endpoints).await;
     try_join_all(endpoints.users.iter().map(|user| async {
         identity.ensure_user(&user.name, &user.password).await?;
@@ -44,8 +44,7 @@ pub(crate) async fn seed(endpoints: &Endpoints, now: Timestamp, progress: &Progr
         api.create_template(&token, &template).await.context("cannot seed the templates")?;
     }
     seed_campaign(&api, &token, now).await.context("cannot seed the campaign")?;
-    seed_notifications::seed(endpoints, &identity, &api, &token).await?;
-    seed_homestays::seed(&api, &token, progress).await.context("cannot seed the homestays")
+    seed_notifications::seed(endpoints, &identity, &api, &token).await
 }
 
 /// A campaign that gives half of the guests one coupon and half the other, within a budget.

@@ -5,7 +5,7 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use crate::{
-    Api,
+    Api, Endpoints, Identity,
     import::{self, Order, Upload},
     step::Progress,
 };
@@ -77,9 +77,12 @@ const EXTRAS: [(&str, &str); 8] = [
 const PER_PLACE: usize = 10;
 
 /// Imports them; what is there already stays as it is.
-pub(crate) async fn seed(api: &Api, token: &str, progress: &Progress) -> Result<()> {
+pub(crate) async fn seed(endpoints: &Endpoints, progress: &Progress) -> Result<()> {
+    let admin = endpoints.admin()?;
+    let token = Identity::new(endpoints).await.token(&admin.name, &admin.password).await?.access_token;
+    let api = Api::new(&endpoints.api_url)?;
     let order = Order { source: "demo", host: None, datum: "gcj02", dry_run: false };
-    let import = import::run(api, token, Upload::of_rows(homestays()), &order, progress).await?;
+    let import = import::run(&api, &token, Upload::of_rows(homestays()), &order, progress).await?;
     let is_done = import.get("status").is_some_and(|status| status == "done");
     let is_whole = import.pointer("/progress/refused").is_some_and(|refused| *refused == 0);
     ensure!(is_done && is_whole, "the import went wrong: {import}");

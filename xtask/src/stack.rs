@@ -14,7 +14,7 @@ use crate::{
     launcher::{Launcher, search_folder},
     page, ports,
     prepare::{self, Assembly},
-    seed,
+    seed, seed_homestays,
     service::{Lifetime, Record, Service},
     step::Progress,
     workspace,
@@ -80,8 +80,12 @@ impl Stack {
         services.push(web);
         State::write(state_dir, &services)?;
         let step = progress.step("seed users and templates");
-        seed::seed(&endpoints, Timestamp::now(), progress).await?;
+        seed::seed(&endpoints, Timestamp::now()).await?;
         step.done();
+        // microburst passes an upload on under another name than the one that its address was signed for.
+        if fault_proxy.is_none() {
+            seed_homestays::seed(&endpoints, progress).await.context("cannot seed the homestays")?;
+        }
         endpoints.write(&endpoints_file(state_dir))?;
         Ok(Self { endpoints, fault_proxy, services, _only_one: only_one })
     }

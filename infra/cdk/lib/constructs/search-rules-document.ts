@@ -21,13 +21,13 @@ export const FIRST_SEARCH_RULES = {
     '地铁, 地铁站, 地铁口, metro, subway',
   ],
   ranking: {
-    rating: 2,
+    rating: 6,
     sales: 1,
     distanceFloor: 0.1,
     distanceHalfM: 3000,
     freshness: 0.1,
     freshnessHalfDays: 90,
-    boosts: { title: 5, subtitle: 2, facts: 3, info: 1, pinyin: 2, initials: 1 },
+    boosts: { title: 5, subtitle: 2, facts: 3, info: 1, pinyin: 4, initials: 3 },
   },
   blocked: [],
 };
