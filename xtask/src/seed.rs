@@ -171,8 +171,8 @@ mod tests {
     }
 
     #[test]
-    fn there_are_an_admin_and_two_guests() {
+    fn there_are_an_admin_two_guests_and_a_host() {
         let groups: Vec<String> = users().into_iter().map(|user| user.group).collect();
-        assert_eq!(groups, ["admin", "guest", "guest"]);
+        assert_eq!(groups, ["admin", "guest", "guest", "host"]);
     }
 }

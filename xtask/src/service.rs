@@ -146,6 +146,8 @@ fn command_line(pid: i32) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
 
     /// A service, and the process it has started by then.
@@ -172,8 +174,13 @@ mod tests {
         assert!(command_line(child).unwrap().contains("sleep"));
         drop(service);
         assert!(!record.is_running(state.path()));
-        // Nothing, or what is left of a process that nobody has waited for.
-        assert_eq!(command_line(child).unwrap_or_default(), "");
+        // Nothing, or what is left of a process that nobody has waited for. On a busy machine it is killed a moment later.
+        let mut looks = 0..100_000;
+        let is_gone = looks.any(|_| {
+            thread::yield_now();
+            command_line(child).unwrap_or_default().is_empty()
+        });
+        assert!(is_gone);
     }
 
     #[test]
