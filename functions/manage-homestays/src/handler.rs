@@ -1,5 +1,5 @@
 //! `/v1/homestays` and `/v1/me/homestays`, for hosts, operators and guests; and `/v1/admin/homestay-imports`, see
-//! [`imports`](crate::imports).
+//! [`crate::imports`].
 
 use std::convert::Infallible;
 

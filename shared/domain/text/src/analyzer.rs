@@ -119,7 +119,8 @@ pub(crate) fn entries(text: &str) -> Vec<Entry> {
     walk(text, true)
 }
 
-fn walk(text: &str, read: bool) -> Vec<Entry> {
+/// Its words, and if it is to be `read` aloud all that it sounds like.
+pub(crate) fn walk(text: &str, read: bool) -> Vec<Entry> {
     let folded = fold::fold(text);
     let mut walk = Walk { folded: &folded, read, entries: Vec::with_capacity(text.len()), position: 0 };
     for (class, from, to) in fold::runs(&folded) {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use crate::analyzer::{Entry, EntryKind, entries};
+use crate::analyzer::{Entry, EntryKind, entries, walk};
 use crate::{Alternative, Analyzer, Clause, Term, TermKind, TextQuery};
 
 /// Clauses that weigh less say nothing (的, 附近): a mark on them would hide those that count.
@@ -31,7 +31,10 @@ pub fn highlight(_analyzer: &Analyzer, text: &str, query: &TextQuery, max_chars:
     if query.is_empty() || max_chars == 0 {
         return None;
     }
-    let entries = entries(text);
+    let terms = query.clauses.iter().flat_map(|clause| &clause.alternatives).flat_map(|way| &way.terms);
+    let is_sound = |term: &Term| !matches!(term.kind, TermKind::Word | TermKind::WordPrefix);
+    // To read a text aloud takes as long as all the rest.
+    let entries = if terms.clone().any(is_sound) { entries(text) } else { walk(text, false) };
     let clauses = query.clauses.iter().filter(|clause| clause.weight >= MIN_CLAUSE_WEIGHT);
     let marks = merged(clauses.flat_map(|clause| matches(clause, &entries)).collect());
     let window = window(text, &marks, max_chars);

@@ -1,15 +1,16 @@
-//! The engine alone: the same question as one query of its own, by the means it brings, and the same page read from it. No parsing
-//! of a request, no analysis, no order of ours, no highlights, no JSON.
+//! The engine alone: the same question as one query of its own, by the means it brings, in the same order by its way to compute one,
+//! and the same page read from it. No parsing of a request, no analysis, no highlights, no JSON.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use anyhow::{Context, Result};
 use domain_homestay::{Boosts, Document, GeoPoint};
 use domain_text::{Analyzer, Prefix, Synonyms, Term as Asked, TermKind, TextQuery};
 use std::ops::Bound;
 use tantivy::{
-    Index, Order, Searcher, TantivyDocument, Term,
+    DocAddress, DocId, Index, Order, Score, Searcher, SegmentReader, TantivyDocument, Term,
     collector::{Count, TopDocs},
+    columnar::ColumnValues,
     query::{
         AllQuery, BooleanQuery, BoostQuery, DisjunctionMaxQuery, Occur, PhrasePrefixQuery, Query, RangeQuery,
         TermQuery,
@@ -32,9 +33,16 @@ pub struct Bare {
 /// A question as the engine understands it.
 pub struct Prepared {
     query: Box<dyn Query>,
-    /// The column to sort by; by score without one.
-    sort: Option<(&'static str, Order)>,
+    order: Ordered,
     limit: usize,
+}
+
+/// In which order.
+enum Ordered {
+    /// By score, stars and sales.
+    Composite,
+    By(&'static str, Order),
+    From(GeoPoint),
 }
 
 impl Bare {
@@ -75,19 +83,18 @@ impl Bare {
             all.push((Occur::Must, self.range_i64("lat", south_west.lat(), north_east.lat())?));
             all.push((Occur::Must, self.range_i64("lon", south_west.lon(), north_east.lon())?));
         }
-        let sort = match question.parameter("sort") {
-            Some("price_asc") => Some(("price", Order::Asc)),
-            Some("rating") => Some(("rating", Order::Desc)),
-            // The engine knows no distance: the nearest by latitude are as much work to find.
-            Some("distance") => Some(("created", Order::Desc)),
-            _ => None,
+        let order = match (question.parameter("sort"), question.number("lat").zip(question.number("lon"))) {
+            (Some("price_asc"), _) => Ordered::By("price", Order::Asc),
+            (Some("rating"), _) => Ordered::By("rating", Order::Desc),
+            (Some("distance"), Some((lat, lon))) => Ordered::From(GeoPoint::new(lat, lon)?),
+            _ => Ordered::Composite,
         };
         let query: Box<dyn Query> = if all.len() == 1 && question.kind != Kind::Filter {
             Box::new(AllQuery)
         } else {
             Box::new(BooleanQuery::new(all))
         };
-        Ok(Prepared { query, sort, limit: PAGE })
+        Ok(Prepared { query, order, limit: PAGE })
     }
 
     /// Each clause must be there, in one of its ways, in one of the fields.
@@ -147,7 +154,7 @@ impl Bare {
         });
         Ok(Prepared {
             query: Box::new(BooleanQuery::new(keys.collect())),
-            sort: Some(("rating", Order::Desc)),
+            order: Ordered::By("rating", Order::Desc),
             limit: SUGGESTIONS,
         })
     }
@@ -175,20 +182,39 @@ impl Bare {
     /// The homestays of the page, as they are stored, and how many there are.
     pub fn answer(&self, asked: &Prepared) -> Result<(usize, Vec<Document>)> {
         let top = TopDocs::with_limit(asked.limit);
-        let (addresses, total): (Vec<_>, usize) = match asked.sort {
-            None => {
-                let (hits, total) = self.searcher.search(&*asked.query, &(top.order_by_score(), Count))?;
-                (hits.into_iter().map(|(_, address)| address).collect(), total)
+        let (addresses, total): (Vec<_>, usize) = match &asked.order {
+            Ordered::Composite => {
+                let top = top.tweak_score(|segment: &SegmentReader| {
+                    let [stars, sales] = ["quality_rating", "quality_sales"].map(|name| {
+                        segment.fast_fields().f64(name).map(|column| column.first_or_default_col(0.0))
+                    });
+                    move |doc: DocId, score: Score| {
+                        let factor = |column: &tantivy::Result<Arc<dyn ColumnValues<f64>>>| {
+                            column.as_ref().map_or(1.0, |column| (2.0 + column.get_val(doc)).ln())
+                        };
+                        f64::from(score) * factor(&stars) * factor(&sales)
+                    }
+                });
+                addresses(self.searcher.search(&*asked.query, &(top, Count))?)
             }
-            Some(("created", order)) => {
-                let top = top.order_by_fast_field::<i64>("created", order);
-                let (hits, total) = self.searcher.search(&*asked.query, &(top, Count))?;
-                (hits.into_iter().map(|(_, address)| address).collect(), total)
+            &Ordered::From(point) => {
+                let top = top.tweak_score(move |segment: &SegmentReader| {
+                    let [lat, lon] = ["lat", "lon"].map(|name| {
+                        segment.fast_fields().i64(name).map(|column| column.first_or_default_col(0))
+                    });
+                    move |doc: DocId, _: Score| {
+                        let degrees = |column: &tantivy::Result<Arc<dyn ColumnValues<i64>>>| {
+                            column.as_ref().map_or(0.0, |column| column.get_val(doc) as f64 / 1e6)
+                        };
+                        GeoPoint::new(degrees(&lat), degrees(&lon))
+                            .map_or(f64::MIN, |other| -point.distance_m(other))
+                    }
+                });
+                addresses(self.searcher.search(&*asked.query, &(top, Count))?)
             }
-            Some((column, order)) => {
-                let top = top.order_by_fast_field::<u64>(column, order);
-                let (hits, total) = self.searcher.search(&*asked.query, &(top, Count))?;
-                (hits.into_iter().map(|(_, address)| address).collect(), total)
+            Ordered::By(column, order) => {
+                let top = top.order_by_fast_field::<u64>(*column, *order);
+                addresses(self.searcher.search(&*asked.query, &(top, Count))?)
             }
         };
         let stored = self.field("document")?;
@@ -200,4 +226,8 @@ impl Bare {
         };
         Ok((total, addresses.into_iter().map(read).collect::<Result<_>>()?))
     }
+}
+
+fn addresses<K>((hits, total): (Vec<(K, DocAddress)>, usize)) -> (Vec<DocAddress>, usize) {
+    (hits.into_iter().map(|(_, address)| address).collect(), total)
 }
