@@ -141,7 +141,7 @@ pub trait SearchHistory {
     fn delete(&self, guest: &GuestId, id: HistoryId)
     -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Deletes entries, at most [`PAGE`], whether they are there or not. If it fails, some may be deleted.
+    /// Deletes entries, a page of them at most, whether they are there or not. If it fails, some may be deleted.
     fn delete_all(
         &self,
         guest: &GuestId,

@@ -161,7 +161,7 @@ fn is_recent(hour: Hour, now: Timestamp) -> bool {
 }
 
 /// The hours that a run counts again: those that something may have come for since the last run that came to its end, at
-/// `last`. Whatever comes for them from now on is seen by the next one. At most [`MAX_HOURS_BACK`] back.
+/// `last`. Whatever comes for them from now on is seen by the next one. Not further back than events count.
 pub fn recent_hours(last: Option<Timestamp>, now: Timestamp) -> BTreeSet<Hour> {
     let earliest = now.saturating_sub(MAX_HOURS_BACK).unwrap_or(Timestamp::MIN);
     let since = last.unwrap_or(now).min(now).saturating_sub(RECENT_AND_UNDER_WAY).unwrap_or(Timestamp::MIN);
