@@ -340,7 +340,7 @@ sleep 3; curl "$api/v1/admin/search-index/rebuilds/$rebuild" -H "$admin"
 curl "$api/v1/admin/search-index/rebuilds" -H "$admin"
 curl -X POST "$api/v1/admin/search-index/rebuilds/$rebuild/roll-back" -H "$admin"
 curl -X POST "$api/v1/admin/search-index/rebuilds/$rebuild/cancel" -H "$admin" # 409: it is over
-curl -X POST "$api/v1/admin/search-index/reconciliations" -H "$admin""#,
+curl -X POST "$api/v1/admin/search-index/reconciliations" -H "$admin" # 409 while the one that the roll-back ordered goes on"#,
     ),
     (
         "import many; `cargo xtask import-homestays` does it with a progress bar",
