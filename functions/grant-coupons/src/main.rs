@@ -10,6 +10,7 @@ use grant_dynamodb::GrantTable;
 use grant_s3::JobBucket;
 use grant_sqs::GrantQueue;
 use jiff::SignedDuration;
+use job_s3::Bucket;
 use platform_config::Env;
 use platform_lambda::{Error, Trigger, now};
 
@@ -27,7 +28,7 @@ async fn main() -> Result<(), Error> {
     let stores = Arc::new(Stores {
         book: GrantTable::new(dynamodb.clone(), table.clone()),
         coupons: CouponTable::new(dynamodb, table),
-        files: JobBucket::new(grant_s3::client(&config), env.required("JOB_BUCKET")?),
+        files: JobBucket::new(Bucket::new(job_s3::client(&config), env.required("JOB_BUCKET")?)),
         queue: GrantQueue::new(aws_sdk_sqs::Client::new(&config), env.required("GRANT_QUEUE_URL")?),
         segments: UserPool::new(cognito, env.required("USER_POOL_ID")?),
         memory: SaleMemory::default(),

@@ -7,6 +7,7 @@ use homestay_s3::ImportBucket;
 use homestay_sqs::ImportQueue;
 use import_homestays::handler::{self, Stores};
 use jiff::SignedDuration;
+use job_s3::Bucket;
 use platform_config::Env;
 use platform_lambda::{Error, Trigger, now};
 
@@ -21,7 +22,7 @@ async fn main() -> Result<(), Error> {
     let dynamodb = aws_sdk_dynamodb::Client::new(&config);
     let stores = Arc::new(Stores {
         homestays: HomestayTable::new(dynamodb, env.required("HOMESTAY_TABLE")?),
-        files: ImportBucket::new(homestay_s3::client(&config), env.required("JOB_BUCKET")?),
+        files: ImportBucket::new(Bucket::new(job_s3::client(&config), env.required("JOB_BUCKET")?)),
         queue: ImportQueue::new(aws_sdk_sqs::Client::new(&config), env.required("IMPORT_QUEUE_URL")?),
     });
     platform_lambda::run_event(Trigger::PubSub, move |event| {

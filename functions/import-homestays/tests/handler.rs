@@ -13,8 +13,8 @@ use std::{
 use contracts::ImportStep;
 use domain_coupon::StoreError;
 use domain_homestay::{
-    Datum, Import, ImportDesk, ImportFigures, ImportFile, ImportFileError, ImportFiles, ImportFormat,
-    ImportQueue, ImportShelf, ImportStatus, ImportStore, RefusedRow, ReportPart,
+    Datum, FileError, Import, ImportDesk, ImportFigures, ImportFile, ImportFiles, ImportFormat, ImportQueue,
+    ImportShelf, ImportStatus, ImportStore, RefusedRow, ReportPart,
 };
 use domain_ids::{HomestayId, ImportId};
 use homestay_dynamodb::HomestayTable;
@@ -34,9 +34,9 @@ struct Files {
 }
 
 impl ImportFiles for Files {
-    async fn read(&self, _: &ImportFile, range: Range<u64>) -> Result<Vec<u8>, ImportFileError> {
+    async fn read(&self, _: &ImportFile, range: Range<u64>) -> Result<Vec<u8>, FileError> {
         if self.is_missing.load(Ordering::Relaxed) {
-            return Err(ImportFileError::Missing);
+            return Err(FileError::Missing);
         }
         let place = |byte: u64| self.content.len().min(usize::try_from(byte).unwrap());
         Ok(self.content[place(range.start)..place(range.end)].to_vec())
@@ -47,7 +47,7 @@ impl ImportFiles for Files {
         Ok(())
     }
 
-    async fn read_part(&self, _: ImportId, _: ReportPart) -> Result<Vec<RefusedRow>, ImportFileError> {
+    async fn read_part(&self, _: ImportId, _: ReportPart) -> Result<Vec<RefusedRow>, FileError> {
         unreachable!("steps do not read reports")
     }
 }

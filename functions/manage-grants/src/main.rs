@@ -6,6 +6,7 @@ use coupon_dynamodb::CouponTable;
 use grant_dynamodb::GrantTable;
 use grant_s3::JobBucket;
 use grant_sqs::GrantQueue;
+use job_s3::Bucket;
 use manage_grants::handler::{self, Chance, Stores};
 use platform_config::Env;
 use platform_lambda::{Error, now, random};
@@ -20,7 +21,7 @@ async fn main() -> Result<(), Error> {
     let stores = Arc::new(Stores {
         grants: GrantTable::new(dynamodb.clone(), table.clone()),
         templates: CouponTable::new(dynamodb, table),
-        files: JobBucket::new(grant_s3::client(&config), env.required("JOB_BUCKET")?),
+        files: JobBucket::new(Bucket::new(job_s3::client(&config), env.required("JOB_BUCKET")?)),
         queue: GrantQueue::new(aws_sdk_sqs::Client::new(&config), env.required("GRANT_QUEUE_URL")?),
     });
     platform_lambda::run(move |request| {

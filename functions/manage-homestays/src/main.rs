@@ -5,6 +5,7 @@ use std::sync::Arc;
 use homestay_dynamodb::HomestayTable;
 use homestay_s3::ImportBucket;
 use homestay_sqs::ImportQueue;
+use job_s3::Bucket;
 use manage_homestays::handler::{self, Chance, Stores};
 use platform_config::Env;
 use platform_lambda::{Error, now, random};
@@ -17,7 +18,7 @@ async fn main() -> Result<(), Error> {
     let dynamodb = aws_sdk_dynamodb::Client::new(&config);
     let stores = Arc::new(Stores {
         homestays: HomestayTable::new(dynamodb, env.required("HOMESTAY_TABLE")?),
-        files: ImportBucket::new(homestay_s3::client(&config), env.required("JOB_BUCKET")?),
+        files: ImportBucket::new(Bucket::new(job_s3::client(&config), env.required("JOB_BUCKET")?)),
         queue: ImportQueue::new(aws_sdk_sqs::Client::new(&config), env.required("IMPORT_QUEUE_URL")?),
     });
     platform_lambda::run(move |request| {

@@ -12,8 +12,8 @@ use std::{
 use aws_sdk_dynamodb::Client;
 use domain_coupon::StoreError;
 use domain_homestay::{
-    Checkpoint, ImportBook, ImportEnd, ImportFailure, ImportFailureReason, ImportFigures, ImportFile,
-    ImportFileError, ImportFiles, ImportQueue, ImportUploadId, ImportUploads, MAX_IMPORT_BYTES, RefusedRow,
+    Checkpoint, FileError, ImportBook, ImportEnd, ImportFailure, ImportFailureReason, ImportFigures,
+    ImportFile, ImportFiles, ImportQueue, ImportUploadId, ImportUploads, MAX_IMPORT_BYTES, RefusedRow,
     ReportPart, RowError,
 };
 use domain_ids::ImportId;
@@ -46,14 +46,14 @@ impl ImportUploads for Files {
         Ok(format!("https://jobs.example.com/imports/uploads/{upload}?bytes={bytes}"))
     }
 
-    async fn uploaded(&self, upload: ImportUploadId) -> Result<ImportFile, ImportFileError> {
-        let bytes = self.uploaded.lock().unwrap().ok_or(ImportFileError::Missing)?;
+    async fn uploaded(&self, upload: ImportUploadId) -> Result<ImportFile, FileError> {
+        let bytes = self.uploaded.lock().unwrap().ok_or(FileError::Missing)?;
         Ok(ImportFile { key: format!("imports/uploads/{upload}"), bytes, tag: "t".into() })
     }
 }
 
 impl ImportFiles for Files {
-    async fn read(&self, _: &ImportFile, _: Range<u64>) -> Result<Vec<u8>, ImportFileError> {
+    async fn read(&self, _: &ImportFile, _: Range<u64>) -> Result<Vec<u8>, FileError> {
         unreachable!("operators do not read files")
     }
 
@@ -61,8 +61,8 @@ impl ImportFiles for Files {
         unreachable!("operators do not write reports")
     }
 
-    async fn read_part(&self, _: ImportId, part: ReportPart) -> Result<Vec<RefusedRow>, ImportFileError> {
-        let rows = self.refused.lock().unwrap().clone().ok_or(ImportFileError::Missing)?;
+    async fn read_part(&self, _: ImportId, part: ReportPart) -> Result<Vec<RefusedRow>, FileError> {
+        let rows = self.refused.lock().unwrap().clone().ok_or(FileError::Missing)?;
         Ok(rows.into_iter().take(usize::try_from(part.rows).unwrap()).collect())
     }
 }

@@ -1,6 +1,13 @@
+use aws_config::SdkConfig;
 use aws_sdk_s3::{
+    Client,
     config::{BehaviorVersion, Credentials, Region},
-    operation::{get_object::GetObjectOutput, head_object::HeadObjectOutput, put_object::PutObjectOutput},
+    operation::{
+        get_object::{GetObjectError, GetObjectOutput},
+        head_object::{HeadObjectError, HeadObjectOutput},
+        put_object::PutObjectOutput,
+    },
+    primitives::ByteStream,
     types::error::NoSuchKey,
 };
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
@@ -8,7 +15,7 @@ use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use super::*;
 
 fn bucket(rule: &Rule) -> JobBucket {
-    JobBucket::new(mock_client!(aws_sdk_s3, RuleMode::MatchAny, [rule]), "jobs".into())
+    JobBucket::new(Bucket::new(mock_client!(aws_sdk_s3, RuleMode::MatchAny, [rule]), "jobs".into()))
 }
 
 fn grant() -> GrantId {
@@ -26,7 +33,7 @@ async fn an_upload_is_signed_for_one_file_of_one_length_for_a_quarter_of_an_hour
         .region(Region::from_static("us-east-1"))
         .credentials_provider(aws_sdk_s3::config::SharedCredentialsProvider::new(Credentials::for_tests()))
         .build();
-    let bucket = JobBucket::new(client(&config), "jobs".into());
+    let bucket = JobBucket::new(Bucket::new(job_s3::client(&config), "jobs".into()));
     let at = "2026-11-10T16:00:00Z".parse().unwrap();
     let url = bucket.prepare(UploadId::from_parts(1_794_326_400_000, 7), 4_711, at).await.unwrap();
     assert!(url.starts_with("https://jobs.s3.us-east-1.amazonaws.com/uploads/"), "{url}");

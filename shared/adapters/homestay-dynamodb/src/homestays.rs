@@ -72,7 +72,7 @@ impl ScanPosition {
 
 impl HomestayTable {
     /// The items of homestays, by their ids.
-    async fn by_id(&self, ids: &[HomestayId]) -> Result<HashMap<HomestayId, Item>, StoreError> {
+    pub(crate) async fn by_id(&self, ids: &[HomestayId]) -> Result<HashMap<HomestayId, Item>, StoreError> {
         // DynamoDB refuses a key that is asked for twice.
         let distinct: Vec<HomestayId> = ids.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
         let mut found = HashMap::with_capacity(distinct.len());

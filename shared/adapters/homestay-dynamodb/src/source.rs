@@ -1,8 +1,6 @@
 //! The table as those read it who bring it to an index: an item that nobody understands keeps no other from being found.
 
-use std::collections::{BTreeSet, HashMap};
-
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use coupon_dynamodb::{corrupt, store_error};
 use domain_coupon::StoreError;
 use domain_homestay::{HomestaySource, Stored, TABLE_PARTS, TablePage, TablePosition};
@@ -10,14 +8,8 @@ use domain_ids::HomestayId;
 
 use crate::{
     HomestayTable, ScanPosition, homestay_item,
-    keys::{self, Item, text},
+    keys::{self, text},
 };
-
-/// Keys of one `BatchGetItem`: what DynamoDB takes. A hundred of the largest homestays are 2.4 MB, of 16 that it returns.
-const KEYS_PER_READ: usize = 100;
-
-/// Times that keys which DynamoDB left unprocessed are asked for again.
-const MAX_BATCH_ROUNDS: u32 = 4;
 
 impl HomestaySource for HomestayTable {
     async fn page(
@@ -59,25 +51,13 @@ impl HomestaySource for HomestayTable {
     }
 
     async fn many(&self, ids: &[HomestayId]) -> Result<Vec<Stored>, StoreError> {
-        // DynamoDB refuses a key that is asked for twice.
-        let distinct: Vec<&HomestayId> = ids.iter().collect::<BTreeSet<_>>().into_iter().collect();
-        let mut found = HashMap::with_capacity(distinct.len());
-        for ids in distinct.chunks(KEYS_PER_READ) {
-            let keys = ids.iter().map(|id| keys::homestay(id)).collect();
-            for mut item in self.items(keys).await? {
-                let pk = match item.get("pk") {
-                    Some(AttributeValue::S(pk)) => pk.clone(),
-                    _ => return Err(corrupt("an item without its key")),
-                };
-                item.remove(homestay_item::IMPORTED);
-                let stored = homestay_item::parse(item);
-                found.insert(
-                    pk,
-                    stored.map_or(Stored::Unreadable, |homestay| Stored::Homestay(Box::new(homestay))),
-                );
-            }
-        }
-        let stored = |id| found.get(&keys::homestay_pk(id)).cloned().unwrap_or(Stored::Nothing);
+        let found = self.by_id(ids).await?;
+        let stored = |id: &HomestayId| {
+            let Some(mut item) = found.get(id).cloned() else { return Stored::Nothing };
+            item.remove(homestay_item::IMPORTED);
+            homestay_item::parse(item)
+                .map_or(Stored::Unreadable, |homestay| Stored::Homestay(Box::new(homestay)))
+        };
         Ok(ids.iter().map(stored).collect())
     }
 
@@ -86,31 +66,5 @@ impl HomestaySource for HomestayTable {
             self.client.describe_table().table_name(&self.table).send().await.map_err(store_error)?;
         let count = output.table.and_then(|table| table.item_count).unwrap_or_default();
         Ok(u64::try_from(count).unwrap_or_default())
-    }
-}
-
-impl HomestayTable {
-    async fn items(&self, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
-        let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
-        let mut requested = HashMap::from([(self.table.clone(), wanted.map_err(corrupt)?)]);
-        let mut found = Vec::new();
-        for _ in 0..MAX_BATCH_ROUNDS {
-            let output = self
-                .client
-                .batch_get_item()
-                .set_request_items(Some(requested))
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await
-                .map_err(store_error)?;
-            self.consumed.read(output.consumed_capacity());
-            found.extend(output.responses.into_iter().flatten().flat_map(|(_, items)| items));
-            requested = output.unprocessed_keys.unwrap_or_default();
-            if requested.is_empty() {
-                return Ok(found);
-            }
-        }
-        // A homestay that was not read must not pass for one that is not there.
-        Err(StoreError::Throttled("keys of a batch stayed unprocessed".into()))
     }
 }

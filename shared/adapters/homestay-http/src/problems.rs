@@ -1,7 +1,7 @@
 //! What callers are told when homestays, or imports of them, refuse.
 
 use coupon_http::{invalid, store_problem};
-use domain_homestay::{CancelError, ChangeError, CreateError, ImportFileError, StartError};
+use domain_homestay::{CancelError, ChangeError, CreateError, FileError, StartError};
 use platform_http::{Problem, StatusCode};
 
 /// 404: for a homestay that is not there, one that guests do not see, and one of another host.
@@ -71,11 +71,11 @@ pub fn cancel_problem(error: &CancelError) -> Problem {
 }
 
 /// Why a report was not shown.
-pub fn report_problem(error: &ImportFileError) -> Problem {
+pub fn report_problem(error: &FileError) -> Problem {
     match error {
-        ImportFileError::Missing | ImportFileError::Changed => {
+        FileError::Missing | FileError::Changed => {
             Problem::new(StatusCode::GONE, "report-expired", "The report was kept for 30 days")
         }
-        ImportFileError::Store(error) => store_problem(error),
+        FileError::Store(error) => store_problem(error),
     }
 }

@@ -1,8 +1,15 @@
 use std::sync::{Arc, Mutex};
 
+use aws_config::SdkConfig;
 use aws_sdk_s3::{
+    Client,
     config::{BehaviorVersion, Credentials, Region},
-    operation::{get_object::GetObjectOutput, head_object::HeadObjectOutput, put_object::PutObjectOutput},
+    operation::{
+        get_object::{GetObjectError, GetObjectOutput},
+        head_object::{HeadObjectError, HeadObjectOutput},
+        put_object::PutObjectOutput,
+    },
+    primitives::ByteStream,
     types::error::NoSuchKey,
 };
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
@@ -13,7 +20,7 @@ use super::*;
 const AT_MS: u64 = 1_794_326_400_000;
 
 fn bucket(rule: &Rule) -> ImportBucket {
-    ImportBucket::new(mock_client!(aws_sdk_s3, RuleMode::MatchAny, [rule]), "jobs".into())
+    ImportBucket::new(Bucket::new(mock_client!(aws_sdk_s3, RuleMode::MatchAny, [rule]), "jobs".into()))
 }
 
 fn file() -> ImportFile {
@@ -29,7 +36,7 @@ async fn an_upload_is_signed_for_one_file_of_one_length_for_a_quarter_of_an_hour
         .region(Region::from_static("us-east-1"))
         .credentials_provider(aws_sdk_s3::config::SharedCredentialsProvider::new(Credentials::for_tests()))
         .build();
-    let bucket = ImportBucket::new(client(&config), "jobs".into());
+    let bucket = ImportBucket::new(Bucket::new(job_s3::client(&config), "jobs".into()));
     let at = "2026-11-10T16:00:00Z".parse().unwrap();
     let url = bucket.prepare(ImportUploadId::from_parts(AT_MS, 7), 4_711, at).await.unwrap();
     assert!(url.starts_with("https://jobs.s3.us-east-1.amazonaws.com/imports/uploads/"), "{url}");
@@ -56,16 +63,16 @@ async fn a_range_of_a_file_is_read_if_it_is_the_one_asked_for() {
 async fn a_file_that_is_gone_or_replaced_is_told_from_an_outage() {
     let missing =
         mock!(Client::get_object).then_error(|| GetObjectError::NoSuchKey(NoSuchKey::builder().build()));
-    assert!(matches!(bucket(&missing).read(&file(), 0..1).await, Err(ImportFileError::Missing)));
+    assert!(matches!(bucket(&missing).read(&file(), 0..1).await, Err(FileError::Missing)));
     let failed = |code: &'static str| {
         let rule = mock!(Client::get_object).then_error(move || {
             GetObjectError::generic(aws_sdk_s3::error::ErrorMetadata::builder().code(code).build())
         });
         async move { bucket(&rule).read(&file(), 0..1).await.unwrap_err() }
     };
-    assert!(matches!(failed("PreconditionFailed").await, ImportFileError::Changed));
-    assert!(matches!(failed("SlowDown").await, ImportFileError::Store(StoreError::Throttled(_))));
-    assert!(matches!(failed("AccessDenied").await, ImportFileError::Store(StoreError::Unavailable(_))));
+    assert!(matches!(failed("PreconditionFailed").await, FileError::Changed));
+    assert!(matches!(failed("SlowDown").await, FileError::Store(StoreError::Throttled(_))));
+    assert!(matches!(failed("AccessDenied").await, FileError::Store(StoreError::Unavailable(_))));
 }
 
 #[tokio::test]
@@ -78,7 +85,7 @@ async fn an_upload_is_known_by_its_length_and_tag() {
     assert_eq!(found, expected);
     let missing = mock!(Client::head_object)
         .then_error(|| HeadObjectError::NotFound(aws_sdk_s3::types::error::NotFound::builder().build()));
-    assert!(matches!(bucket(&missing).uploaded(upload).await, Err(ImportFileError::Missing)));
+    assert!(matches!(bucket(&missing).uploaded(upload).await, Err(FileError::Missing)));
 }
 
 #[tokio::test]
@@ -100,7 +107,7 @@ async fn a_report_reads_back() {
             *kept.lock().unwrap() = request.body().bytes().unwrap().to_vec();
             request.key() == Some(format!("imports/{id}/refused-100-200.jsonl").as_str())
         })
-        .then_output(|| PutObjectOutput::builder().build());
+        .then_output(|| PutObjectOutput::builder().e_tag("\"t\"").build());
     bucket(&rule).write_part(id, PART, &rows).await.unwrap();
     let content = written.lock().unwrap().clone();
     let rule = mock!(Client::get_object)
@@ -109,5 +116,5 @@ async fn a_report_reads_back() {
     let garbled = mock!(Client::get_object)
         .then_output(|| GetObjectOutput::builder().body(ByteStream::from_static(b"{\"line\"")).build());
     let error = bucket(&garbled).read_part(id, PART).await.unwrap_err();
-    assert!(matches!(error, ImportFileError::Store(StoreError::Corrupt(_))), "{error:?}");
+    assert!(matches!(error, FileError::Store(StoreError::Corrupt(_))), "{error:?}");
 }

@@ -40,7 +40,7 @@ pub use search::{MAX_CONFLICTS, MAX_TRANSACTIONS, SAMPLE, SHARDS_PER_READ, Shard
 pub use stock::{
     CLAIMS_PER_SECOND_PER_SHARD, LimitedStock, MAX_SHARDS, MIN_STOCK_PER_SHARD, Shard, Stock, shards_for,
 };
-pub use store::StoreError;
+pub use store::{FileError, StoreError};
 pub use template::{
     Benefit, IssueType, NewTemplate, Phase, Template, TemplateChange, TemplateStatus, Terms, Threshold,
     limits,

@@ -23,3 +23,17 @@ impl StoreError {
         }
     }
 }
+
+/// A file could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// It is not there.
+    #[error("there is no such file")]
+    Missing,
+    /// It is not the one asked for.
+    #[error("the file has been replaced")]
+    Changed,
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+}

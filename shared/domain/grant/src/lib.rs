@@ -22,6 +22,7 @@ pub use create::{
     CreateError, Created, GrantDesk, GrantKey, ListCheck, Lists, NewGrant, UPLOAD_OPEN_FOR, Wanted,
     check_list, create_grant,
 };
+pub use domain_coupon::FileError;
 pub use grant::{
     Chunk, Failure, Figures, Grant, GrantStatus, GroupName, InvalidName, ListFile, Outcome, Part, Reason,
     Recipients, Refusal, Secret, Segment, UploadId,
@@ -31,4 +32,4 @@ pub use plan::{GUESTS_PER_PART, GuestPage, ListError, PARTS_PER_PLAN, PlanDone, 
 pub use report::{GotNothing, ReportPage, ReportPosition, report};
 pub use resume::{PauseError, pause, resume};
 pub use reward::{MAX_TEMPLATES, Occasion, RewardMemory, Rewarded, reward};
-pub use work::{FileError, GrantBook, GrantShelf, JobFiles, Work, WorkQueue};
+pub use work::{GrantBook, GrantShelf, JobFiles, Work, WorkQueue};

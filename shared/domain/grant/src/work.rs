@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use domain_coupon::StoreError;
+use domain_coupon::{FileError, StoreError};
 use domain_ids::{GrantId, GuestId};
 use jiff::Timestamp;
 
@@ -84,20 +84,6 @@ pub trait GrantBook: GrantShelf {
         failure: Failure,
         at: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
-}
-
-/// A file could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum FileError {
-    /// It is not there.
-    #[error("there is no such file")]
-    Missing,
-    /// It is not the one asked for.
-    #[error("the file has been replaced")]
-    Changed,
-    /// The store failed.
-    #[error("the store failed")]
-    Store(#[from] StoreError),
 }
 
 /// Where the files of grants are. A file that is written again under the same name has the same content.

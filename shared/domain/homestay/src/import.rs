@@ -12,7 +12,7 @@ mod step;
 
 use std::{fmt, str::FromStr};
 
-use domain_coupon::StoreError;
+use domain_coupon::{FileError, StoreError};
 use domain_ids::{HomestayId, HostId, ImportId, InvalidId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -355,20 +355,6 @@ pub trait ImportBook: ImportShelf {
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }
 
-/// A file could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum ImportFileError {
-    /// It is not there.
-    #[error("there is no such file")]
-    Missing,
-    /// It is not the one asked for.
-    #[error("the file has been replaced")]
-    Changed,
-    /// The store failed.
-    #[error("the store failed")]
-    Store(#[from] StoreError),
-}
-
 /// Where the files of imports are.
 pub trait ImportFiles: Sync {
     /// The bytes of a range of the file, if it is still that file.
@@ -376,7 +362,7 @@ pub trait ImportFiles: Sync {
         &self,
         file: &ImportFile,
         range: std::ops::Range<u64>,
-    ) -> impl Future<Output = Result<Vec<u8>, ImportFileError>> + Send;
+    ) -> impl Future<Output = Result<Vec<u8>, FileError>> + Send;
 
     /// Writes a part of the report. One that is written again is replaced.
     fn write_part(
@@ -391,7 +377,7 @@ pub trait ImportFiles: Sync {
         &self,
         id: ImportId,
         part: ReportPart,
-    ) -> impl Future<Output = Result<Vec<RefusedRow>, ImportFileError>> + Send;
+    ) -> impl Future<Output = Result<Vec<RefusedRow>, FileError>> + Send;
 }
 
 /// Where the steps of imports wait.

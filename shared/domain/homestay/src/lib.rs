@@ -28,6 +28,8 @@ mod sync;
 #[cfg(test)]
 mod fixtures;
 
+pub use domain_coupon::FileError;
+
 pub use change::{Change, Document, Version};
 pub use datum::{Datum, InvalidDatum, wgs84_to_gcj02};
 pub use explain::{ExplainedClause, ExplainedMatch, Explanation, MatchField};
@@ -40,12 +42,12 @@ pub use geo::{EARTH_RADIUS_M, GeoPoint, InvalidPoint};
 pub use homestay::{Homestay, HomestayChange, NewHomestay, Rating, RowState, State, limits};
 pub use import::{
     COLUMNS, CancelError, Checkpoint, Import, ImportBook, ImportDesk, ImportEnd, ImportFailure,
-    ImportFailureReason, ImportFigures, ImportFile, ImportFileError, ImportFiles, ImportFormat, ImportKey,
-    ImportMark, ImportQueue, ImportReportPage, ImportReportPosition, ImportShelf, ImportStatus,
-    ImportStepDone, ImportStepError, ImportStore, ImportUploadId, ImportUploads, MAX_IMPORT_BYTES,
-    MAX_LINE_BYTES, MAX_PARTS, MAX_REPORTED, NewImport, ROWS_PER_STEP, RefusedRow, ReportPart, RowError,
-    RowOutcome, STEP_BYTES, SourceName, StartError, Started, StoredHomestay, UPLOAD_OPEN_FOR, cancel_import,
-    import_report, import_step, start_import,
+    ImportFailureReason, ImportFigures, ImportFile, ImportFiles, ImportFormat, ImportKey, ImportMark,
+    ImportQueue, ImportReportPage, ImportReportPosition, ImportShelf, ImportStatus, ImportStepDone,
+    ImportStepError, ImportStore, ImportUploadId, ImportUploads, MAX_IMPORT_BYTES, MAX_LINE_BYTES, MAX_PARTS,
+    MAX_REPORTED, NewImport, ROWS_PER_STEP, RefusedRow, ReportPart, RowError, RowOutcome, STEP_BYTES,
+    SourceName, StartError, Started, StoredHomestay, UPLOAD_OPEN_FOR, cancel_import, import_report,
+    import_step, start_import,
 };
 pub use index::{
     Applied, GenerationId, Generations, Held, IndexAdmin, IndexError, IndexWriter, InvalidGeneration,

@@ -1,4 +1,4 @@
-use super::{Import, ImportFileError, ImportFiles, RefusedRow};
+use super::{FileError, Import, ImportFiles, RefusedRow};
 
 /// Files read for one page. Where refused rows are few and far between, a page is short and the next goes on.
 const FILES_PER_PAGE: usize = 8;
@@ -27,7 +27,7 @@ pub async fn import_report(
     import: &Import,
     after: ImportReportPosition,
     limit: u16,
-) -> Result<ImportReportPage, ImportFileError> {
+) -> Result<ImportReportPage, FileError> {
     let limit = usize::from(limit);
     let mut items = Vec::new();
     let mut files_read = 0;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Import, ImportFigures, ImportFile, ImportFileError, ImportFormat, ImportQueue, ImportShelf, ImportStatus,
+    FileError, Import, ImportFigures, ImportFile, ImportFormat, ImportQueue, ImportShelf, ImportStatus,
     ImportUploadId, SourceName,
 };
 use crate::Datum;
@@ -99,10 +99,7 @@ pub trait ImportUploads: Sync {
     ) -> impl Future<Output = Result<String, StoreError>> + Send;
 
     /// The file that was uploaded, as it is now.
-    fn uploaded(
-        &self,
-        upload: ImportUploadId,
-    ) -> impl Future<Output = Result<ImportFile, ImportFileError>> + Send;
+    fn uploaded(&self, upload: ImportUploadId) -> impl Future<Output = Result<ImportFile, FileError>> + Send;
 }
 
 /// An import that was started.
@@ -146,8 +143,8 @@ pub async fn start_import(
         Ok(file) if file.bytes == 0 => return Err(StartError::UploadEmpty),
         Ok(file) if file.bytes > MAX_IMPORT_BYTES => return Err(StartError::UploadTooLong),
         Ok(file) => file,
-        Err(ImportFileError::Missing | ImportFileError::Changed) => return Err(StartError::UploadNotFound),
-        Err(ImportFileError::Store(error)) => return Err(error.into()),
+        Err(FileError::Missing | FileError::Changed) => return Err(StartError::UploadNotFound),
+        Err(FileError::Store(error)) => return Err(error.into()),
     };
     let import = Import {
         id: new.id,

@@ -8,9 +8,9 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 
 use super::{
-    Checkpoint, Import, ImportBook, ImportEnd, ImportFailure, ImportFailureReason, ImportFigures,
-    ImportFileError, ImportFiles, ImportFormat, ImportMark, ImportQueue, ImportStatus, ImportStore,
-    MAX_PARTS, MAX_REPORTED, RefusedRow, ReportPart, RowError, RowOutcome, StoredHomestay,
+    Checkpoint, FileError, Import, ImportBook, ImportEnd, ImportFailure, ImportFailureReason, ImportFigures,
+    ImportFiles, ImportFormat, ImportMark, ImportQueue, ImportStatus, ImportStore, MAX_PARTS, MAX_REPORTED,
+    RefusedRow, ReportPart, RowError, RowOutcome, StoredHomestay,
     rows::{self, MAX_LINE_BYTES, Row, Said, Window},
 };
 use crate::{Homestay, NewHomestay, RowState, State, Version};
@@ -114,9 +114,9 @@ pub(super) async fn step_of(
         Ok(found) => {
             Step { import: &import, store, files, at, chunk: extent.chunk }.take(found, &has_time).await?
         }
-        Err(ImportFileError::Missing) => gone(&import, ImportFailureReason::FileMissing),
-        Err(ImportFileError::Changed) => gone(&import, ImportFailureReason::FileChanged),
-        Err(ImportFileError::Store(error)) => return Err(error.into()),
+        Err(FileError::Missing) => gone(&import, ImportFailureReason::FileMissing),
+        Err(FileError::Changed) => gone(&import, ImportFailureReason::FileChanged),
+        Err(FileError::Store(error)) => return Err(error.into()),
     };
     if !book.checkpoint(id, from, &checkpoint, at).await? {
         return Ok(ImportStepDone::Repeated);
@@ -138,11 +138,7 @@ fn gone(import: &Import, reason: ImportFailureReason) -> Checkpoint {
     }
 }
 
-async fn read(
-    files: &impl ImportFiles,
-    import: &Import,
-    extent: Extent,
-) -> Result<rows::Read, ImportFileError> {
+async fn read(files: &impl ImportFiles, import: &Import, extent: Extent) -> Result<rows::Read, FileError> {
     let (from, end) = (import.position, import.file.bytes);
     let to = end.min(from.saturating_add(extent.bytes));
     let bytes = if from < to { files.read(&import.file, from..to).await? } else { Vec::new() };

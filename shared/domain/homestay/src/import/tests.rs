@@ -172,14 +172,14 @@ impl ImportUploads for World {
         unreachable!("nobody uploads")
     }
 
-    async fn uploaded(&self, _: ImportUploadId) -> Result<ImportFile, ImportFileError> {
+    async fn uploaded(&self, _: ImportUploadId) -> Result<ImportFile, FileError> {
         let bytes = self.call(|inner| inner.file.len() as u64).await?;
         Ok(ImportFile { key: "file".into(), bytes, tag: "tag".into() })
     }
 }
 
 impl ImportFiles for World {
-    async fn read(&self, file: &ImportFile, range: Range<u64>) -> Result<Vec<u8>, ImportFileError> {
+    async fn read(&self, file: &ImportFile, range: Range<u64>) -> Result<Vec<u8>, FileError> {
         assert_eq!(file.tag, "tag");
         let range = usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap();
         Ok(self.call(|inner| inner.file[range.start..range.end.min(inner.file.len())].to_vec()).await?)
@@ -195,9 +195,9 @@ impl ImportFiles for World {
         Ok(())
     }
 
-    async fn read_part(&self, id: ImportId, part: ReportPart) -> Result<Vec<RefusedRow>, ImportFileError> {
+    async fn read_part(&self, id: ImportId, part: ReportPart) -> Result<Vec<RefusedRow>, FileError> {
         let part = (id, part.from, part.to);
-        self.call(|inner| inner.parts.get(&part).cloned()).await?.ok_or(ImportFileError::Missing)
+        self.call(|inner| inner.parts.get(&part).cloned()).await?.ok_or(FileError::Missing)
     }
 }
 
@@ -464,7 +464,7 @@ fn a_report_comes_in_pages() {
     let gone = World::default();
     assert!(matches!(
         run(import_report(&gone, &import, ImportReportPosition::default(), 1)),
-        Err(ImportFileError::Missing)
+        Err(FileError::Missing)
     ));
 }
 
