@@ -80,7 +80,8 @@ mod tests {
 
     #[test]
     fn the_samples_are_read_and_written() {
-        let at = "2026-01-05T08:00:00Z".parse().unwrap();
+        // The moment that the id of the search tells, too.
+        let at = "2025-11-15T14:37:12.136Z".parse().unwrap();
         let search_id = SEARCH.parse().unwrap();
         let (keyword, client) = ("三里屯".to_owned(), "203.0.113.7".to_owned());
         let searched = SearchEvent::Searched {

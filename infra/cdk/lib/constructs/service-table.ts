@@ -17,6 +17,8 @@ export interface ServiceTableProps {
   readonly warmThroughput?: WarmThroughput;
   /** Whether others learn of what changes; they do unless told otherwise. */
   readonly streamed?: boolean;
+  /** Whether it can be put back to any moment of the last 35 days; it can unless told otherwise. */
+  readonly recoverable?: boolean;
 }
 
 /**
@@ -27,7 +29,7 @@ export class ServiceTable<Items extends string> extends TableV2 {
   constructor(
     scope: Construct,
     id: string,
-    { config, indexes, warmThroughput, streamed }: ServiceTableProps,
+    { config, indexes, warmThroughput, streamed, recoverable = true }: ServiceTableProps,
   ) {
     super(scope, id, {
       partitionKey: { name: 'pk', type: AttributeType.STRING },
@@ -40,7 +42,7 @@ export class ServiceTable<Items extends string> extends TableV2 {
       dynamoStream: streamed === false ? undefined : StreamViewType.NEW_AND_OLD_IMAGES,
       // The key DynamoDB owns: encryption without a KMS request per access.
       encryption: TableEncryptionV2.dynamoOwnedKey(),
-      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: recoverable },
       deletionProtection: config.protectData,
       removalPolicy: config.protectData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     });

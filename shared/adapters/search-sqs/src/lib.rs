@@ -81,7 +81,7 @@ mod tests {
     fn searched() -> SearchEvent {
         SearchEvent::Searched(Searched {
             search: SEARCH.parse().unwrap(),
-            at: "2026-01-05T08:00:00Z".parse().unwrap(),
+            at: "2025-11-15T14:37:12.136Z".parse().unwrap(),
             keyword: Keyword::fold("三里屯"),
             total: 128,
             client: domain_search::Client::at("203.0.113.7"),
@@ -91,7 +91,7 @@ mod tests {
     fn clicked() -> SearchEvent {
         SearchEvent::Clicked(Clicked {
             search: SEARCH.parse().unwrap(),
-            at: "2026-01-05T08:00:00Z".parse().unwrap(),
+            at: "2025-11-15T14:37:12.136Z".parse().unwrap(),
             keyword: None,
             homestay: "h-1".parse().unwrap(),
             position: ClickPosition::new(3).unwrap(),
@@ -104,11 +104,11 @@ mod tests {
         for (event, body) in [
             (
                 searched(),
-                r#"{"kind":"searched","searchId":"01KA3Z5QJ8M4T2R7V9X1C6B0NG","at":"2026-01-05T08:00:00Z","keyword":"三里屯","total":128,"client":"203.0.113.7"}"#,
+                r#"{"kind":"searched","searchId":"01KA3Z5QJ8M4T2R7V9X1C6B0NG","at":"2025-11-15T14:37:12.136Z","keyword":"三里屯","total":128,"client":"203.0.113.7"}"#,
             ),
             (
                 clicked(),
-                r#"{"kind":"clicked","searchId":"01KA3Z5QJ8M4T2R7V9X1C6B0NG","at":"2026-01-05T08:00:00Z","keyword":"","homestayId":"h-1","position":3,"client":"203.0.113.7"}"#,
+                r#"{"kind":"clicked","searchId":"01KA3Z5QJ8M4T2R7V9X1C6B0NG","at":"2025-11-15T14:37:12.136Z","keyword":"","homestayId":"h-1","position":3,"client":"203.0.113.7"}"#,
             ),
         ] {
             let sent = mock!(Client::send_message)
