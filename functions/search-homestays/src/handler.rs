@@ -4,12 +4,12 @@ use std::{convert::Infallible, time::Duration};
 
 use coupon_http::{Everybody, Operator, Paged};
 use domain_homestay::{
-    Explanation, Filters, FindHomestays, Finder, FoundHomestays, IndexQuery, Match, Ranking, SearchIndex,
-    SearchRules, Sort, Start, Vocabulary, find,
+    Explanation, Filters, FindHomestays, Finder, FoundHomestays, Highlights, IndexQuery, Match, Ranking,
+    SearchIndex, SearchRules, Sort, Start, Vocabulary, find,
 };
 use domain_ids::SearchId;
 use domain_search::{Client, Keyword, SearchEvent, SearchLog, Searched};
-use domain_text::{Analyzer, TextQuery};
+use domain_text::{Analyzer, Highlighter, TextQuery};
 use homestay_http::{ResultView, SearchView, explain_parameter, index_problem, search_request};
 use jiff::Timestamp;
 use lambda_http::{RequestExt, request::RequestContext};
@@ -127,7 +127,7 @@ pub async fn search<I: SearchIndex, L: SearchLog + Sync>(
     let command = search_request(request, chance.at)?;
     let found = look(parts, rules, chance, &command).await?;
     let id = search_id(chance);
-    let show = async { view(parts, id, &command, &found, |_| None) };
+    let show = async { view(id, &command, &found, |_| None) };
     let ((), view) = tokio::join!(record(parts, chance, request, &command, &found), show);
     Ok(with_header(json(StatusCode::OK, &view), header::CACHE_CONTROL, CACHE_CONTROL))
 }
@@ -154,7 +154,7 @@ pub async fn search_as_operator<I: SearchIndex, L: SearchLog + Sync>(
     let explain = explain_parameter(request)?;
     let command = search_request(request, chance.at)?;
     let found = look(parts, rules, chance, &command).await?;
-    let view = view(parts, search_id(chance), &command, &found, |hit| {
+    let view = view(search_id(chance), &command, &found, |hit| {
         explain.then(|| Explanation::of(&parts.analyzer, &rules.ranking, &command, &found, hit))
     });
     Ok(json(StatusCode::OK, &view))
@@ -173,15 +173,15 @@ async fn look<I: SearchIndex, L>(
     Ok(found)
 }
 
-fn view<I, L>(
-    parts: &Parts<I, L>,
+fn view(
     id: SearchId,
     command: &FindHomestays,
     found: &FoundHomestays,
     explain: impl Fn(&domain_homestay::Hit) -> Option<Explanation>,
 ) -> SearchView {
+    let highlighter = Highlighter::new(&found.query);
     SearchView::new(id, command, found, |hit| {
-        ResultView::new(hit, found.highlights(&parts.analyzer, hit), explain(hit))
+        ResultView::new(hit, Highlights::of(&highlighter, &hit.document), explain(hit))
     })
 }
 

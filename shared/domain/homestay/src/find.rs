@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use domain_coupon::{Violation, Violations};
-use domain_text::{Analyzer, Part, Speller, TextQuery, highlight};
+use domain_text::{Analyzer, Highlighter, Part, Speller, TextQuery};
 use jiff::{
     SignedDuration, Timestamp,
     civil::Date,
@@ -10,8 +10,8 @@ use jiff::{
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Facets, Filters, GeoPoint, Hit, IndexError, IndexQuery, MAX_LIMIT, MAX_OFFSET, Match, Near, Position,
-    SearchIndex, SearchRules, Sort, Start, homestay::limits, remembered::Remembered,
+    Document, Facets, Filters, GeoPoint, Hit, IndexError, IndexQuery, MAX_LIMIT, MAX_OFFSET, Match, Near,
+    Position, SearchIndex, SearchRules, Sort, Start, homestay::limits, remembered::Remembered,
 };
 
 /// Characters of a keyword. Its analysis looks at fewer still ([`domain_text::MAX_KEYWORD_CHARS`]): a longer one is no wish
@@ -335,16 +335,12 @@ pub struct Highlights {
     pub info: Option<Vec<Part>>,
 }
 
-impl FoundHomestays {
-    /// What of `hit` was asked for.
-    pub fn highlights(&self, analyzer: &Analyzer, hit: &Hit) -> Highlights {
-        if self.query.is_empty() {
-            return Highlights::default();
-        }
-        let document = &hit.document;
-        Highlights {
-            title: highlight(analyzer, &document.title, &self.query, limits::TITLE_CHARS),
-            info: highlight(analyzer, &document.info, &self.query, EXCERPT_CHARS),
+impl Highlights {
+    /// What of `document` the query asks for that `highlighter` is of.
+    pub fn of(highlighter: &Highlighter<'_>, document: &Document) -> Self {
+        Self {
+            title: highlighter.highlight(&document.title, limits::TITLE_CHARS),
+            info: highlighter.highlight(&document.info, EXCERPT_CHARS),
         }
     }
 }

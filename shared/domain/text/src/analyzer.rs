@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashSet;
 
-use crate::fold::{self, Class, Folded};
+use crate::fold::{self, Class, Folded, Run};
 use crate::known::known;
 use crate::lexicon::lexicon;
 use crate::pinyin::characters;
@@ -58,32 +58,30 @@ impl Analyzer {
     pub fn document(&self, text: &str) -> Analysed {
         let mut analysed = Analysed::default();
         let (mut pinyin, mut initials) = (FxHashSet::default(), FxHashSet::default());
-        for entry in entries(text) {
-            match entry.kind {
-                EntryKind::Word => analysed.words.push(Token {
-                    text: entry.text,
-                    position: entry.position,
-                    start: entry.start,
-                    end: entry.end,
-                }),
-                EntryKind::Pinyin if pinyin.insert(entry.text.clone()) => analysed.pinyin.push(entry.text),
-                EntryKind::Initials if initials.insert(entry.text.clone()) => {
-                    analysed.initials.push(entry.text);
-                }
-                EntryKind::Pinyin | EntryKind::Initials => {}
+        let once = |seen: &mut FxHashSet<String>, all: &mut Vec<String>, text: &str| {
+            if !seen.contains(text) {
+                seen.insert(text.to_owned());
+                all.push(text.to_owned());
             }
-        }
+        };
+        let folded = fold::fold(text);
+        let mut walk = Walk::new(&folded, |entry| match entry.kind {
+            EntryKind::Word => analysed.words.push(Token::from(entry)),
+            EntryKind::Pinyin => once(&mut pinyin, &mut analysed.pinyin, entry.text),
+            EntryKind::Initials => once(&mut initials, &mut analysed.initials, entry.text),
+        });
+        fold::runs(&folded).into_iter().for_each(|run| walk.run(run, true));
         analysed
     }
 
     /// Its words alone, as [`document`](Self::document) has them: of a long text that nobody types the pinyin of, at half
     /// the price.
     pub fn words(&self, text: &str) -> Vec<Token> {
-        let word = |entry: Entry| {
-            let Entry { text, position, start, end, .. } = entry;
-            Token { text, position, start, end }
-        };
-        walk(text, false).into_iter().map(word).collect()
+        let mut words = Vec::new();
+        let folded = fold::fold(text);
+        let mut walk = Walk::new(&folded, |entry| words.push(Token::from(entry)));
+        fold::runs(&folded).into_iter().for_each(|run| walk.run(run, false));
+        words
     }
 
     /// What `keyword` asks for. Never fails: what is no word is looked for as it is.
@@ -99,55 +97,63 @@ impl Default for Analyzer {
 }
 
 /// Something that a text is found by, and where it stands in it.
-pub(crate) struct Entry {
+pub(crate) struct Entry<'a> {
     pub kind: EntryKind,
-    pub text: String,
+    pub text: &'a str,
     pub position: u32,
     pub start: usize,
     pub end: usize,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum EntryKind {
     Word,
     Pinyin,
     Initials,
 }
 
-/// All that `text` is found by, in order of position.
-pub(crate) fn entries(text: &str) -> Vec<Entry> {
-    walk(text, true)
-}
-
-/// Its words, and if it is to be `read` aloud all that it sounds like.
-pub(crate) fn walk(text: &str, read: bool) -> Vec<Entry> {
-    let folded = fold::fold(text);
-    let mut walk = Walk { folded: &folded, read, entries: Vec::with_capacity(text.len()), position: 0 };
-    for (class, from, to) in fold::runs(&folded) {
-        if class == Class::Han { walk.hanzi(from, to) } else { walk.latin(from, to) }
+impl From<Entry<'_>> for Token {
+    fn from(Entry { text, position, start, end, .. }: Entry<'_>) -> Self {
+        Self { text: text.to_owned(), position, start, end }
     }
-    walk.entries
 }
 
-struct Walk<'a> {
+/// Goes through the runs of a text and says all that each is found by, in order of position.
+pub(crate) struct Walk<'a, V> {
     folded: &'a [Folded],
-    /// Whether the words are read aloud: pinyin and initials too.
-    read: bool,
-    entries: Vec<Entry>,
+    visit: V,
     position: u32,
+    /// The text of the entry that is being said; one for all of them.
+    text: String,
 }
 
-impl Walk<'_> {
-    fn push(&mut self, kind: EntryKind, text: String, from: usize, to: usize) {
+impl<'a, V: FnMut(Entry<'_>)> Walk<'a, V> {
+    pub fn new(folded: &'a [Folded], visit: V) -> Self {
+        Self { folded, visit, position: 0, text: String::new() }
+    }
+
+    /// The words of a run, and if it is to be `read` aloud all that it sounds like, which takes as long again.
+    pub fn run(&mut self, run: Run, read: bool) {
+        match run.class {
+            Class::Han => self.hanzi(run.from, run.to, read),
+            Class::Alphanumeric => self.latin(run.from, run.to),
+            Class::Separator => {}
+        }
+    }
+
+    /// Says that `text` is found at `folded[from..to]`.
+    fn say(&mut self, kind: EntryKind, from: usize, to: usize) {
         let (Some(first), Some(last)) = (self.folded.get(from), self.folded.get(to.saturating_sub(1))) else {
             return;
         };
-        self.entries.push(Entry { kind, text, position: self.position, start: first.start, end: last.end });
+        let (position, start, end) = (self.position, first.start, last.end);
+        (self.visit)(Entry { kind, text: &self.text, position, start, end });
     }
 
     fn word(&mut self, from: usize, to: usize) {
-        let text = self.folded.get(from..to).unwrap_or_default().iter().map(|f| f.ch).collect();
-        self.push(EntryKind::Word, text, from, to);
+        self.text.clear();
+        self.text.extend(self.folded.get(from..to).unwrap_or_default().iter().map(|f| f.ch));
+        self.say(EntryKind::Word, from, to);
     }
 
     /// A run of letters and digits is a word, and so are the letters and the digits in it (ps5, 301室).
@@ -166,11 +172,11 @@ impl Walk<'_> {
         self.position += 1;
     }
 
-    fn hanzi(&mut self, from: usize, to: usize) {
+    fn hanzi(&mut self, from: usize, to: usize, read: bool) {
         let chars = characters(self.folded, from, to);
         let run: String = chars.iter().collect();
         let lengths = lexicon().cut(&run);
-        let reading = if self.read { lexicon().readings.read(&chars, &lengths) } else { Vec::new() };
+        let reading = if read { lexicon().readings.read(&chars, &lengths) } else { Vec::new() };
         let mut at = 0;
         let mut before: Option<String> = None;
         for (index, length) in lengths.iter().copied().enumerate() {
@@ -186,9 +192,11 @@ impl Walk<'_> {
                 self.pinyin(from, &chars, &reading, pair, pair + 2);
             }
             let own =
-                (self.read && length > 1).then(|| initials(reading.get(at..at + length).unwrap_or_default()));
+                (read && length > 1).then(|| initials(reading.get(at..at + length).unwrap_or_default()));
             if let (Some(before), Some(own)) = (&before, &own) {
-                self.push(EntryKind::Initials, format!("{before}{own}"), from + at, from + at + length);
+                self.text.clear();
+                self.text.extend([before.as_str(), own]);
+                self.say(EntryKind::Initials, from + at, from + at + length);
             }
             before = own;
             at += length;
@@ -207,27 +215,38 @@ impl Walk<'_> {
         self.word(from + start, from + end);
         self.pinyin(from, chars, reading, start, end);
         if end - start > 1 {
-            let (Some(chars), Some(reading)) = (chars.get(start..end), reading.get(start..end)) else {
-                return;
-            };
-            let mut seen: Vec<String> = Vec::new();
-            for way in lexicon().readings.joined(chars, reading) {
-                let text = initials(&way);
-                if !text.is_empty() && !seen.contains(&text) {
-                    self.push(EntryKind::Initials, text.clone(), from + start, from + end);
-                    seen.push(text);
+            self.each_reading(chars, reading, start, end, |walk, way| {
+                walk.text.extend(way.iter().filter_map(|syllable| syllable.chars().next()));
+                if !walk.text.is_empty() {
+                    walk.say(EntryKind::Initials, from + start, from + end);
                 }
-            }
+            });
         }
     }
 
     fn pinyin(&mut self, from: usize, chars: &[char], reading: &[&'static str], start: usize, end: usize) {
-        let (Some(chars), Some(reading)) = (chars.get(start..end), reading.get(start..end)) else { return };
-        for way in lexicon().readings.joined(chars, reading) {
-            let text = way.concat();
-            if !text.is_empty() {
-                self.push(EntryKind::Pinyin, text, from + start, from + end);
+        self.each_reading(chars, reading, start, end, |walk, way| {
+            walk.text.extend(way.iter().copied());
+            if !walk.text.is_empty() {
+                walk.say(EntryKind::Pinyin, from + start, from + end);
             }
+        });
+    }
+
+    /// Every reading in use of `chars[start..end]`, if it is read aloud, each with a text that is empty.
+    fn each_reading(
+        &mut self,
+        chars: &[char],
+        reading: &[&'static str],
+        start: usize,
+        end: usize,
+        mut with: impl FnMut(&mut Self, &[&'static str]),
+    ) {
+        let (Some(chars), Some(right)) = (chars.get(start..end), reading.get(start..end)) else { return };
+        let others = lexicon().readings.others(chars, right);
+        for way in std::iter::once(right).chain(others.iter().map(Vec::as_slice)) {
+            self.text.clear();
+            with(self, way);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
-use crate::fold::{self, Class};
+use crate::fold::{self, Class, Run};
 use crate::lexicon::lexicon;
 use crate::pinyin::{MAX_SYLLABLE, begins_syllable, characters, is_syllable};
 
@@ -76,7 +76,7 @@ impl Units {
     fn of(text: &str) -> Self {
         let folded = fold::fold(text);
         let mut found = Self::default();
-        for (class, from, to) in fold::runs(&folded) {
+        for Run { class, from, to } in fold::runs(&folded) {
             let chars = characters(&folded, from, to);
             let base = found.units.len();
             if class == Class::Han {

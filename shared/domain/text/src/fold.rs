@@ -93,16 +93,24 @@ fn simplified(ch: char) -> char {
     table.get(&ch).copied().unwrap_or(ch)
 }
 
-/// The runs of one class in `folded`, separators left out: class, from, to.
-pub(crate) fn runs(folded: &[Folded]) -> Vec<(Class, usize, usize)> {
-    let mut runs: Vec<(Class, usize, usize)> = Vec::new();
+/// `folded[from..to]`, all of one class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Run {
+    pub class: Class,
+    pub from: usize,
+    pub to: usize,
+}
+
+/// The runs of `folded`, separators left out.
+pub(crate) fn runs(folded: &[Folded]) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
     for (at, f) in folded.iter().enumerate() {
         match runs.last_mut() {
-            Some((class, _, to)) if *class == f.class && *to == at => *to = at + 1,
-            _ => runs.push((f.class, at, at + 1)),
+            Some(run) if run.class == f.class && run.to == at => run.to = at + 1,
+            _ => runs.push(Run { class: f.class, from: at, to: at + 1 }),
         }
     }
-    runs.retain(|(class, ..)| *class != Class::Separator);
+    runs.retain(|run| run.class != Class::Separator);
     runs
 }
 

@@ -2,10 +2,13 @@
 
 use std::ops::Range;
 
+use rustc_hash::FxHashMap;
 use serde::Serialize;
 
-use crate::analyzer::{Entry, EntryKind, entries, walk};
-use crate::{Alternative, Analyzer, Clause, Term, TermKind, TextQuery};
+use crate::analyzer::{Entry, EntryKind, Walk};
+use crate::fold::{self, Class, Folded};
+use crate::lexicon::lexicon;
+use crate::{Alternative, Term, TermKind, TextQuery};
 
 /// Clauses that weigh less say nothing (的, 附近): a mark on them would hide those that count.
 const MIN_CLAUSE_WEIGHT: f32 = 0.2;
@@ -22,55 +25,188 @@ pub struct Part {
     pub matched: bool,
 }
 
-/// `text` in pieces, those that `query` asks for marked; `None` if it asks for none of them. Of a text longer than
-/// `max_chars` the stretch of that length with the most of them.
+/// Marks what a query asks for; made once for all the texts of a page.
 ///
-/// The pieces of a text that is no longer are the text. Where pinyin or a beginning was asked for, the whole word is
-/// marked.
-pub fn highlight(_analyzer: &Analyzer, text: &str, query: &TextQuery, max_chars: usize) -> Option<Vec<Part>> {
-    if query.is_empty() || max_chars == 0 {
-        return None;
-    }
-    let terms = query.clauses.iter().flat_map(|clause| &clause.alternatives).flat_map(|way| &way.terms);
-    let is_sound = |term: &Term| !matches!(term.kind, TermKind::Word | TermKind::WordPrefix);
-    // To read a text aloud takes as long as all the rest.
-    let entries = if terms.clone().any(is_sound) { entries(text) } else { walk(text, false) };
-    let clauses = query.clauses.iter().filter(|clause| clause.weight >= MIN_CLAUSE_WEIGHT);
-    let marks = merged(clauses.flat_map(|clause| matches(clause, &entries)).collect());
-    let window = window(text, &marks, max_chars);
-    let parts = parts(text, &marks, &window);
-    parts.iter().any(|part| part.matched).then_some(parts)
+/// To take a text apart as the index does costs more than the index needs to find it. So only those of its runs are taken
+/// apart in which the characters or the sounds of a term are there one after the other, and most are not.
+#[derive(Debug)]
+pub struct Highlighter<'a> {
+    clauses: Vec<Vec<Way>>,
+    /// Each term once; a way names it by its number here.
+    terms: Vec<&'a Term>,
+    /// The terms that are all of an entry, by what it must be.
+    whole: FxHashMap<(EntryKind, &'a str), usize>,
+    /// Those that are its beginning.
+    beginnings: Vec<usize>,
+    /// Those that stand in a text as they are written, by their first character.
+    written: FxHashMap<char, Vec<&'a str>>,
+    /// Those that are heard in it, by their first letter.
+    heard: FxHashMap<char, Vec<&'a Term>>,
 }
 
-fn matches(clause: &Clause, entries: &[Entry]) -> Vec<Range<usize>> {
-    let mut ways: Vec<&Alternative> = clause.alternatives.iter().collect();
-    ways.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+/// An alternative: the numbers of its terms.
+#[derive(Debug)]
+struct Way {
+    weight: f32,
+    terms: Vec<usize>,
+}
+
+impl<'a> Highlighter<'a> {
+    /// Marks what `query` asks for.
+    pub fn new(query: &'a TextQuery) -> Self {
+        let mut highlighter = Self {
+            clauses: Vec::new(),
+            terms: Vec::new(),
+            whole: FxHashMap::default(),
+            beginnings: Vec::new(),
+            written: FxHashMap::default(),
+            heard: FxHashMap::default(),
+        };
+        let mut numbers = FxHashMap::default();
+        for clause in query.clauses.iter().filter(|clause| clause.weight >= MIN_CLAUSE_WEIGHT) {
+            let mut ways: Vec<Way> = Vec::with_capacity(clause.alternatives.len());
+            for Alternative { terms, weight } in &clause.alternatives {
+                let mut number = |term| *numbers.entry(term).or_insert_with(|| highlighter.add(term));
+                ways.push(Way { weight: *weight, terms: terms.iter().map(&mut number).collect() });
+            }
+            ways.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+            highlighter.clauses.push(ways);
+        }
+        highlighter
+    }
+
+    fn add(&mut self, term: &'a Term) -> usize {
+        let number = self.terms.len();
+        self.terms.push(term);
+        if is_beginning(term) {
+            self.beginnings.push(number);
+        } else {
+            self.whole.insert((entry_kind(term), &term.text), number);
+        }
+        if let Some(first) = term.text.chars().next() {
+            match entry_kind(term) {
+                EntryKind::Word => self.written.entry(first).or_default().push(&term.text),
+                EntryKind::Pinyin | EntryKind::Initials => self.heard.entry(first).or_default().push(term),
+            }
+        }
+        number
+    }
+
+    /// `text` in pieces, those that are asked for marked; `None` if none is. Of a text longer than `max_chars` the stretch
+    /// of that length with the most of them.
+    ///
+    /// The pieces of a text that is no longer are the text. Where pinyin or a beginning was asked for, the whole word is
+    /// marked.
+    pub fn highlight(&self, text: &str, max_chars: usize) -> Option<Vec<Part>> {
+        if self.clauses.is_empty() || max_chars == 0 {
+            return None;
+        }
+        let places = self.places(text)?;
+        let marks = merged(self.clauses.iter().flat_map(|ways| matches(ways, &places)).collect());
+        let window = window(text, &marks, max_chars);
+        let parts = parts(text, &marks, &window);
+        parts.iter().any(|part| part.matched).then_some(parts)
+    }
+
+    /// Where each term is; `None` if none is anywhere.
+    fn places(&self, text: &str) -> Option<Vec<Vec<Range<usize>>>> {
+        let folded = fold::fold(text);
+        let mut places: Option<Vec<Vec<Range<usize>>>> = None;
+        let mut walk = Walk::new(&folded, |entry: Entry<'_>| {
+            let whole = self.whole.get(&(entry.kind, entry.text)).copied();
+            let begins = |number: &usize| {
+                let term = self.terms.get(*number);
+                term.is_some_and(|term| entry_kind(term) == entry.kind && entry.text.starts_with(&term.text))
+            };
+            for number in whole.into_iter().chain(self.beginnings.iter().copied().filter(begins)) {
+                let places = places.get_or_insert_with(|| vec![Vec::new(); self.terms.len()]);
+                if let Some(place) = places.get_mut(number) {
+                    place.push(entry.start..entry.end);
+                }
+            }
+        });
+        for run in fold::runs(&folded) {
+            let run_of_text = folded.get(run.from..run.to).unwrap_or_default();
+            let heard = run.class == Class::Han && self.is_heard(run_of_text);
+            if heard || self.is_written(run_of_text) {
+                walk.run(run, heard);
+            }
+        }
+        places
+    }
+
+    /// Whether the characters of a term are in `run` one after the other: they may still be of two words.
+    fn is_written(&self, run: &[Folded]) -> bool {
+        (0..run.len()).any(|at| {
+            let rest = run.get(at..).unwrap_or_default();
+            let terms = rest.first().and_then(|first| self.written.get(&first.ch));
+            terms.into_iter().flatten().any(|term| {
+                let mut run = rest.iter().map(|f| f.ch);
+                term.chars().all(|ch| run.next() == Some(ch))
+            })
+        })
+    }
+
+    /// Whether `run`, all hanzi, can be read so that a term is heard in it: it may still be read otherwise.
+    fn is_heard(&self, run: &[Folded]) -> bool {
+        !self.heard.is_empty()
+            && (0..run.len()).any(|at| {
+                let rest = run.get(at..).unwrap_or_default();
+                let Some(first) = rest.first() else { return false };
+                lexicon().readings.possible(first.ch).any(|reading| {
+                    let terms = reading.chars().next().and_then(|letter| self.heard.get(&letter));
+                    terms.into_iter().flatten().any(|term| is_heard(term, rest))
+                })
+            })
+    }
+}
+
+fn is_heard(term: &Term, run: &[Folded]) -> bool {
+    let readings = &lexicon().readings;
+    if term.kind == TermKind::Initials {
+        let sounds =
+            |letter: char, ch: char| readings.possible(ch).any(|reading| reading.starts_with(letter));
+        return term.text.len() <= run.len()
+            && term.text.chars().zip(run).all(|(letter, f)| sounds(letter, f.ch));
+    }
+    begins_with(&term.text, run, is_beginning(term))
+}
+
+/// Whether `run` can be read so that it begins with `letters`; where they are a `beginning`, they may end within a syllable.
+fn begins_with(letters: &str, run: &[Folded], beginning: bool) -> bool {
+    let Some((first, rest)) = run.split_first() else { return letters.is_empty() };
+    letters.is_empty()
+        || lexicon().readings.possible(first.ch).any(|reading| match letters.strip_prefix(reading) {
+            Some(letters) => begins_with(letters, rest, beginning),
+            None => beginning && reading.starts_with(letters),
+        })
+}
+
+fn is_beginning(term: &Term) -> bool {
+    matches!(term.kind, TermKind::WordPrefix | TermKind::PinyinPrefix)
+}
+
+fn entry_kind(term: &Term) -> EntryKind {
+    match term.kind {
+        TermKind::Word | TermKind::WordPrefix => EntryKind::Word,
+        TermKind::Pinyin | TermKind::PinyinPrefix => EntryKind::Pinyin,
+        TermKind::Initials => EntryKind::Initials,
+    }
+}
+
+/// What of a clause is there, by the `places` of its terms.
+fn matches(ways: &[Way], places: &[Vec<Range<usize>>]) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
     for way in ways {
         if !found.is_empty() && way.weight < SURE_WEIGHT {
             break;
         }
-        let of_terms: Vec<Vec<Range<usize>>> = way.terms.iter().map(|term| places(term, entries)).collect();
-        if of_terms.iter().all(|places| !places.is_empty()) {
-            found.extend(of_terms.into_iter().flatten());
+        let of_terms = || way.terms.iter().map(|term| places.get(*term).map_or(&[][..], Vec::as_slice));
+        if of_terms().all(|places| !places.is_empty()) {
+            found.extend(of_terms().flatten().cloned());
         }
     }
     found
-}
-
-fn places(term: &Term, entries: &[Entry]) -> Vec<Range<usize>> {
-    let (kind, beginning) = match term.kind {
-        TermKind::Word => (EntryKind::Word, false),
-        TermKind::WordPrefix => (EntryKind::Word, true),
-        TermKind::Pinyin => (EntryKind::Pinyin, false),
-        TermKind::PinyinPrefix => (EntryKind::Pinyin, true),
-        TermKind::Initials => (EntryKind::Initials, false),
-    };
-    let is = |entry: &&Entry| {
-        entry.kind == kind
-            && if beginning { entry.text.starts_with(&term.text) } else { entry.text == term.text }
-    };
-    entries.iter().filter(is).map(|entry| entry.start..entry.end).collect()
 }
 
 /// In order, those that touch as one.
@@ -135,12 +271,12 @@ fn parts(text: &str, marks: &[Range<usize>], window: &Range<usize>) -> Vec<Part>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Synonyms;
+    use crate::{Analyzer, Synonyms};
 
     fn shown(text: &str, keyword: &str, max_chars: usize) -> Option<String> {
         let analyzer = Analyzer::new();
         let query = analyzer.query(keyword, &Synonyms::house());
-        let parts = highlight(&analyzer, text, &query, max_chars)?;
+        let parts = Highlighter::new(&query).highlight(text, max_chars)?;
         Some(parts.iter().map(|p| if p.matched { format!("[{}]", p.text) } else { p.text.clone() }).collect())
     }
 

@@ -39,7 +39,7 @@ mod synonyms;
 
 pub use analyzer::{Analysed, Analyzer, Token};
 pub use complete::{Completer, Completion, CompletionKind, Prefix, completion_keys};
-pub use highlight::{Part, highlight};
+pub use highlight::{Highlighter, Part};
 pub use pinyin::pinyin;
 pub use query::{Alternative, Clause, MAX_KEYWORD_CHARS, Term, TermKind, TextQuery};
 pub use spell::Speller;

@@ -2,7 +2,7 @@
 #![expect(clippy::float_arithmetic, reason = "weights are estimates")]
 
 use crate::analyzer::MAX_WORD_CHARS;
-use crate::fold::{self, Class, Folded};
+use crate::fold::{self, Class, Folded, Run};
 use crate::known::{Segment, SegmentKind, known, syllables};
 use crate::lexicon::lexicon;
 use crate::pinyin::characters;
@@ -100,10 +100,10 @@ fn take_apart(folded: &[Folded]) -> Vec<Piece> {
     let runs = fold::runs(folded);
     let mut pieces = Vec::new();
     let mut at = 0;
-    while let Some((_, from, mut to)) = runs.get(at).copied() {
+    while let Some(Run { from, mut to, .. }) = runs.get(at).copied() {
         at += 1;
-        while let Some((_, _, end)) = runs.get(at).copied().filter(|(_, start, _)| *start == to) {
-            to = end;
+        while let Some(next) = runs.get(at).filter(|next| next.from == to) {
+            to = next.to;
             at += 1;
         }
         let last = at == runs.len();
@@ -118,12 +118,12 @@ fn chunk(folded: &[Folded], last: bool, pieces: &mut Vec<Piece>) {
     // What stands before `done` is understood.
     let mut done = 0;
     let mut tried = 0;
-    for (class, from, to) in &runs {
-        if *class != Class::Alphanumeric || runs.len() == 1 || tried == MAX_MIXTURES {
+    for Run { class, from, to } in runs.iter().copied() {
+        if class != Class::Alphanumeric || runs.len() == 1 || tried == MAX_MIXTURES {
             continue;
         }
         tried += 1;
-        if let Some((start, end, clause)) = mixture(folded, done, *from, *to, last) {
+        if let Some((start, end, clause)) = mixture(folded, done, from, to, last) {
             plain(folded, done, start, pieces);
             pieces.push(Piece::Clause(clause));
             done = end;
@@ -135,7 +135,7 @@ fn chunk(folded: &[Folded], last: bool, pieces: &mut Vec<Piece>) {
 /// Words of hanzi, characters that no word joins as one piece, and letters.
 fn plain(folded: &[Folded], from: usize, to: usize, pieces: &mut Vec<Piece>) {
     let folded = folded.get(from..to).unwrap_or_default();
-    for (class, from, to) in fold::runs(folded) {
+    for Run { class, from, to } in fold::runs(folded) {
         let chars = characters(folded, from, to);
         if class != Class::Han {
             pieces.push(Piece::Latin(chars.into_iter().take(MAX_WORD_CHARS).collect()));

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use pinyin::ToPinyin;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::fold::{self, Class, Folded};
+use crate::fold::{self, Class, Folded, Run};
 use crate::lexicon::{self, lexicon};
 
 static PHRASES: &str = include_str!("../data/phrases.tsv");
@@ -29,25 +29,26 @@ pub(crate) struct Readings {
     first: FxHashMap<char, &'static str>,
     /// Readings in use besides the first one.
     others: FxHashMap<char, Vec<&'static str>>,
+    /// Readings that it has in phrases alone.
+    in_phrases: FxHashMap<char, Vec<&'static str>>,
 }
 
 impl Readings {
     pub fn load() -> Self {
         let mut readings = Self::default();
-        for row in PHRASES.lines().filter(|row| !row.starts_with('#')) {
-            let Some((phrase, reading)) = row.split_once('\t') else { continue };
-            let mut chars = phrase.chars();
-            match (chars.next(), chars.next()) {
-                (Some(only), None) => {
-                    readings.first.insert(only, reading);
-                }
-                _ => readings.add(phrase, reading),
-            }
-        }
-        for row in OTHERS.lines().filter(|row| !row.starts_with('#')) {
-            let Some((ch, others)) = row.split_once('\t') else { continue };
+        let rows = |file: &'static str| {
+            file.lines().filter(|row| !row.starts_with('#')).filter_map(|row| row.split_once('\t'))
+        };
+        for (ch, others) in rows(OTHERS) {
             let Some(ch) = ch.chars().next() else { continue };
             readings.others.insert(ch, others.split(' ').collect());
+        }
+        let only = |phrase: &str| phrase.chars().next().filter(|ch| ch.len_utf8() == phrase.len());
+        // What characters say alone comes first: a phrase is told from it.
+        readings.first =
+            rows(PHRASES).filter_map(|(phrase, reading)| Some((only(phrase)?, reading))).collect();
+        for (phrase, reading) in rows(PHRASES).filter(|(phrase, _)| only(phrase).is_none()) {
+            readings.add(phrase, reading);
         }
         // After the phrases: a place wins.
         for place in lexicon::places() {
@@ -66,7 +67,13 @@ impl Readings {
         let Some(first) = phrase.chars().next() else { return };
         let longest = self.longest.entry(first).or_default();
         *longest = phrase.chars().count().max(*longest);
-        self.phrases.insert(phrase, reading.split(' ').collect());
+        let syllables: Vec<&str> = reading.split(' ').collect();
+        for (ch, syllable) in phrase.chars().zip(&syllables) {
+            if self.possible(ch).all(|known| known != *syllable) {
+                self.in_phrases.entry(ch).or_default().push(syllable);
+            }
+        }
+        self.phrases.insert(phrase, syllables);
     }
 
     fn first(&self, ch: char) -> Option<&'static str> {
@@ -128,26 +135,33 @@ impl Readings {
             .filter(|r| !r.is_empty())
     }
 
-    /// Joined readings of a word: the right one, then those with one character read otherwise, then with more.
-    pub fn joined(&self, chars: &[char], right: &[&'static str]) -> Vec<Vec<&'static str>> {
-        let mut all = vec![right.to_vec()];
+    /// Every reading that `ch` may be given, in whatever word.
+    pub fn possible(&self, ch: char) -> impl Iterator<Item = &'static str> {
+        let in_phrases = self.in_phrases.get(&ch).into_iter().flatten().copied();
+        self.of(ch, self.first(ch).unwrap_or("")).chain(in_phrases)
+    }
+
+    /// The readings of a word besides the `right` one: those with one character read otherwise, then with more.
+    pub fn others(&self, chars: &[char], right: &[&'static str]) -> Vec<Vec<&'static str>> {
+        let mut others: Vec<Vec<&'static str>> = Vec::new();
         for (at, (ch, syllable)) in chars.iter().zip(right).enumerate() {
             for other in self.of(*ch, syllable).skip(1) {
-                for base in 0..all.len() {
-                    if all.len() >= MAX_READINGS {
-                        return all;
+                for base in 0..=others.len() {
+                    if others.len() + 1 >= MAX_READINGS {
+                        return others;
                     }
-                    let Some(mut next) = all.get(base).cloned() else { continue };
+                    let base = base.checked_sub(1).and_then(|base| others.get(base));
+                    let mut next = base.map_or_else(|| right.to_vec(), Clone::clone);
                     if let Some(place) = next.get_mut(at) {
                         *place = other;
-                        if !all.contains(&next) {
-                            all.push(next);
-                        }
+                    }
+                    if next != right && !others.contains(&next) {
+                        others.push(next);
                     }
                 }
             }
         }
-        all
+        others
     }
 }
 
@@ -206,7 +220,7 @@ fn syllables() -> &'static FxHashSet<&'static str> {
 pub fn pinyin(text: &str) -> Vec<String> {
     let folded = fold::fold(text);
     let mut syllables = Vec::new();
-    for (class, from, to) in fold::runs(&folded) {
+    for Run { class, from, to } in fold::runs(&folded) {
         let chars: Vec<char> = characters(&folded, from, to);
         if class == Class::Han {
             let words = lexicon().cut(&chars.iter().collect::<String>());
@@ -252,13 +266,12 @@ mod tests {
     }
 
     #[test]
-    fn other_readings_are_few_and_the_right_one_is_first() {
+    fn other_readings_are_few() {
         let readings = &lexicon().readings;
         let chars = ['重', '庆'];
-        let all = readings.joined(&chars, &["chong", "qing"]);
-        assert_eq!(all, [vec!["chong", "qing"], vec!["zhong", "qing"]]);
+        assert_eq!(readings.others(&chars, &["chong", "qing"]), [vec!["zhong", "qing"]]);
         let long: Vec<char> = "重重重重重重".chars().collect();
-        assert_eq!(readings.joined(&long, &["chong"; 6]).len(), MAX_READINGS);
+        assert_eq!(readings.others(&long, &["chong"; 6]).len(), MAX_READINGS - 1);
     }
 
     #[test]

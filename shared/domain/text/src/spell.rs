@@ -8,7 +8,7 @@ use std::hash::{Hash, Hasher};
 
 use rustc_hash::{FxHashMap, FxHasher};
 
-use crate::fold::{self, Class, Folded};
+use crate::fold::{self, Class, Folded, Run};
 use crate::known::{known, syllables};
 use crate::lexicon::lexicon;
 use crate::pinyin::characters;
@@ -119,7 +119,7 @@ impl Speller {
         let folded = fold::fold(&given);
         let mut corrections: Vec<(usize, usize, String)> = Vec::new();
         let runs = fold::runs(&folded);
-        for (nth, (class, from, to)) in runs.iter().copied().enumerate() {
+        for (nth, Run { class, from, to }) in runs.iter().copied().enumerate() {
             let chars = characters(&folded, from, to);
             let last = nth + 1 == runs.len();
             let found = match class {

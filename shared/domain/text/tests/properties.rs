@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use domain_text::{
-    Analyzer, Completer, Completion, CompletionKind, MAX_KEYWORD_CHARS, Prefix, Speller, Synonyms, TermKind,
-    completion_keys, highlight, pinyin,
+    Alternative, Analysed, Analyzer, Completer, Completion, CompletionKind, Highlighter, MAX_KEYWORD_CHARS,
+    Prefix, Speller, Synonyms, Term, TermKind, completion_keys, pinyin,
 };
 use proptest::prelude::*;
 
@@ -40,6 +40,33 @@ fn text() -> impl Strategy<Value = String> {
         Just("한국"),
     ];
     prop_oneof![any::<String>(), prop::collection::vec(piece, 0..30).prop_map(|pieces| pieces.concat())]
+}
+
+/// What is typed for a text that has some of it: it, its pinyin, its initials, their beginnings; and the text.
+fn spoken() -> impl Strategy<Value = (String, String)> {
+    let hanzi = "[三里屯大床房北京重庆朝阳长城什刹海万俟乐旅行音·]{1,12}";
+    (hanzi, 0_usize..12, 1_usize..6, 0..4, any::<bool>()).prop_map(|(text, from, chars, how, whole)| {
+        let some: String = text.chars().skip(from).take(chars).collect();
+        let syllables = pinyin(&some);
+        let typed = match how {
+            0 => some,
+            1 => syllables.concat(),
+            2 => syllables.join(" "),
+            _ => syllables.iter().filter_map(|syllable| syllable.chars().next()).collect(),
+        };
+        let beginning = typed.chars().count().saturating_sub(usize::from(!whole));
+        (typed.chars().take(beginning).collect(), text)
+    })
+}
+
+fn has(document: &Analysed, Term { kind, text }: &Term) -> bool {
+    match kind {
+        TermKind::Word => document.words.iter().any(|token| token.text == *text),
+        TermKind::WordPrefix => document.words.iter().any(|token| token.text.starts_with(text)),
+        TermKind::Pinyin => document.pinyin.contains(text),
+        TermKind::PinyinPrefix => document.pinyin.iter().any(|pinyin| pinyin.starts_with(text)),
+        TermKind::Initials => document.initials.contains(text),
+    }
 }
 
 proptest! {
@@ -94,17 +121,10 @@ proptest! {
         let short: String = text.chars().take(20).collect();
         let analyzer = Analyzer::new();
         let document = analyzer.document(&short);
-        let has = |kind: TermKind, text: &str| match kind {
-            TermKind::Word => document.words.iter().any(|token| token.text == text),
-            TermKind::WordPrefix => document.words.iter().any(|token| token.text.starts_with(text)),
-            TermKind::Pinyin => document.pinyin.iter().any(|pinyin| pinyin == text),
-            TermKind::PinyinPrefix => document.pinyin.iter().any(|pinyin| pinyin.starts_with(text)),
-            TermKind::Initials => document.initials.iter().any(|initials| initials == text),
-        };
         // Mixtures of hanzi and letters are taken for the word that they are typed for, not for themselves.
         let mixed = short.chars().any(|ch| ch.is_ascii_alphanumeric() || ch.is_alphabetic() && !('\u{4e00}'..='\u{9fff}').contains(&ch));
         for clause in analyzer.query(&short, &Synonyms::default()).clauses {
-            let found = clause.alternatives.iter().any(|a| a.terms.iter().all(|term| has(term.kind, &term.text)));
+            let found = clause.alternatives.iter().any(|a| a.terms.iter().all(|term| has(&document, term)));
             prop_assert!(found || mixed, "{clause:?}");
         }
     }
@@ -113,7 +133,7 @@ proptest! {
     fn the_parts_of_a_highlight_are_the_text(text in text(), keyword in text(), max_chars in 1_usize..80) {
         let analyzer = Analyzer::new();
         let query = analyzer.query(&keyword, &Synonyms::house());
-        if let Some(parts) = highlight(&analyzer, &text, &query, max_chars) {
+        if let Some(parts) = Highlighter::new(&query).highlight(&text, max_chars) {
             let joined: String = parts.iter().map(|part| part.text.as_str()).collect();
             prop_assert!(text.contains(&joined));
             prop_assert!(joined.chars().count() <= max_chars);
@@ -122,6 +142,19 @@ proptest! {
             }
             prop_assert!(parts.iter().any(|part| part.matched) && parts.iter().all(|part| !part.text.is_empty()));
             prop_assert!(parts.windows(2).all(|two| !(two[0].matched && two[1].matched) && two[0].matched != two[1].matched));
+        }
+    }
+
+    #[test]
+    fn a_text_is_marked_if_its_index_has_what_is_asked_for((keyword, own) in spoken(), other in text()) {
+        let query = Analyzer::new().query(&keyword, &Synonyms::house());
+        let clauses = query.clauses.iter().filter(|clause| clause.weight >= 0.2);
+        let ways: Vec<&Alternative> = clauses.flat_map(|clause| &clause.alternatives).collect();
+        let highlighter = Highlighter::new(&query);
+        for text in [own, other] {
+            let document = Analyzer::new().document(&text);
+            let found = ways.iter().any(|way| way.terms.iter().all(|term| has(&document, term)));
+            prop_assert_eq!(highlighter.highlight(&text, usize::MAX).is_some(), found, "{} {:?}", text, query);
         }
     }
 
@@ -185,10 +218,11 @@ fn real_titles_are_found_by_their_own_words() {
     };
     let analyzer = Analyzer::new();
     let sanlitun = analyzer.query("sanlitun", &Synonyms::house());
+    let highlighter = Highlighter::new(&sanlitun);
     let (mut hanzi, mut pinyin) = (0, 0);
     for row in file.lines().filter(|row| row.contains("三里屯")) {
         hanzi += 1;
-        pinyin += usize::from(highlight(&analyzer, row, &sanlitun, 100).is_some());
+        pinyin += usize::from(highlighter.highlight(row, 100).is_some());
     }
     println!("{pinyin} of {hanzi} titles with 三里屯 are found by sanlitun");
     assert!(hanzi > 100);

@@ -1,11 +1,11 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use domain_homestay::{
-    Continuation, Filters, FindHomestays, Finder, FoundHomestays, GeoPoint, IndexError, InvalidSearch,
-    MAX_CALLS, Match, Page, SearchRequest, SearchRules, Sort, Vocabulary, find,
+    Continuation, Filters, FindHomestays, Finder, FoundHomestays, GeoPoint, Highlights, IndexError,
+    InvalidSearch, MAX_CALLS, Match, Page, SearchRequest, SearchRules, Sort, Vocabulary, find,
 };
 use domain_money::Fen;
-use domain_text::Analyzer;
+use domain_text::{Analyzer, Highlighter};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
@@ -243,7 +243,7 @@ async fn what_was_asked_for_is_highlighted_in_title_and_description() {
     let index = FakeIndex::of([homestay]);
     let guest = Guest::at(&index);
     let found = guest.find(request("三里屯"), NOW).await.unwrap();
-    let highlights = found.highlights(&guest.analyzer, &found.hits[0]);
+    let highlights = Highlights::of(&Highlighter::new(&found.query), &found.hits[0].document);
     let [title, info] = [highlights.title.unwrap(), highlights.info.unwrap()];
     for parts in [&title, &info] {
         let marked: Vec<&str> =
@@ -252,10 +252,8 @@ async fn what_was_asked_for_is_highlighted_in_title_and_description() {
     }
     assert!(info.iter().map(|part| part.text.chars().count()).sum::<usize>() <= 122);
     let everything = guest.find(request(""), NOW).await.unwrap();
-    assert_eq!(
-        everything.highlights(&guest.analyzer, &everything.hits[0]),
-        domain_homestay::Highlights::default()
-    );
+    let nothing = Highlights::of(&Highlighter::new(&everything.query), &everything.hits[0].document);
+    assert_eq!(nothing, Highlights::default());
 }
 
 #[test]
@@ -410,8 +408,9 @@ proptest! {
         let found = run(Guest::at(&index).find(request(&keyword), NOW)).unwrap();
         prop_assert!(found.calls <= MAX_CALLS);
         prop_assert_eq!(usize::from(found.calls), index.calls());
+        let highlighter = Highlighter::new(&found.query);
         for hit in &found.hits {
-            let _ = found.highlights(&Analyzer::new(), hit);
+            let _ = Highlights::of(&highlighter, &hit.document);
         }
     }
 }
