@@ -54,6 +54,9 @@ pub struct Arguments {
     /// Rounds of all questions
     #[arg(long, default_value_t = 20)]
     rounds: usize,
+    /// Only questions of this kind
+    #[arg(long)]
+    only: Option<Kind>,
     /// Cold starts to time; 0 for none
     #[arg(long, default_value_t = 20)]
     starts: usize,
@@ -153,7 +156,7 @@ async fn ask(arguments: &Arguments, folder: &Path, documents: usize, report: &mu
     complete.warm_up(now).await;
     let bare = Bare::open(&folder.join("generations").join(generation()?.as_str()), analyzer)?;
 
-    for kind in Kind::ALL {
+    for kind in Kind::ALL.into_iter().filter(|kind| arguments.only.is_none_or(|only| only == *kind)) {
         let questions = questions::of(kind);
         let bar = progress::bar(kind.name(), arguments.rounds as u64);
         let mut took = Took::default();

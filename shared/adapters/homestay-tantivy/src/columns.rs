@@ -1,6 +1,6 @@
 #![expect(clippy::float_arithmetic, reason = "distances and estimates; no money")]
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use domain_homestay::{GeoPoint, Quality, Ranking};
 use tantivy::SegmentReader;
@@ -38,6 +38,8 @@ pub(crate) struct Columns {
     pub districts: Option<StrColumn>,
     /// The factors of stars and sales, multiplied, for the weights that were asked for last: operators seldom change them.
     factors: Mutex<Option<Factors>>,
+    /// Where each is on a sphere of radius 1, once somebody asks for what is near.
+    places: OnceLock<Box<[[f32; 3]]>>,
 }
 
 struct Factors {
@@ -94,7 +96,14 @@ impl Columns {
             cities,
             districts,
             factors: Mutex::default(),
+            places: OnceLock::new(),
         })
+    }
+
+    /// Where each is on a sphere of radius 1.
+    pub fn places(&self) -> &[[f32; 3]] {
+        let place = |(lat, lon): (&i32, &i32)| point(*lat, *lon).map_or([0.0; 3], GeoPoint::on_unit_sphere);
+        self.places.get_or_init(|| self.lat.iter().zip(&self.lon).map(place).collect())
     }
 
     /// The factors of stars and sales of every homestay.

@@ -1,6 +1,6 @@
 use std::ops::RangeInclusive;
 
-use domain_homestay::{GeoPoint, IndexQuery, Near};
+use domain_homestay::{GeoPoint, IndexQuery, Near, metres_between};
 use tantivy::columnar::StrColumn;
 
 use crate::columns::{Columns, point};
@@ -17,7 +17,14 @@ pub(crate) struct Filter<'a> {
     city: Option<u32>,
     district: Option<u32>,
     area: Option<Area>,
-    near: Option<GeoPoint>,
+    near: Option<Here<'a>>,
+}
+
+/// Where the guest wants to be, and where everything is.
+struct Here<'a> {
+    point: GeoPoint,
+    place: [f32; 3],
+    places: &'a [[f32; 3]],
 }
 
 /// A circle and the box around it, in millionths of a degree.
@@ -30,8 +37,8 @@ struct Area {
 
 /// One that passed.
 pub(crate) struct Passed {
-    /// Metres to where the guest wants to be, if that had to be known for it.
-    pub distance_m: Option<f64>,
+    /// Metres to where the guest wants to be: no less than that; 0 if nobody says where that is.
+    pub least_m: f64,
 }
 
 impl<'a> Filter<'a> {
@@ -69,14 +76,18 @@ impl<'a> Filter<'a> {
             city,
             district,
             area: query.near.as_ref().and_then(Area::of),
-            near: query.near.map(|near| near.point),
+            near: query.near.map(|near| Here {
+                point: near.point,
+                place: near.point.on_unit_sphere(),
+                places: columns.places(),
+            }),
         }))
     }
 
     /// Metres to where the guest wants to be.
     pub fn distance_m(&self, doc: usize) -> Option<f64> {
         let at = point(*self.columns.lat.get(doc)?, *self.columns.lon.get(doc)?)?;
-        Some(self.near?.distance_m(at))
+        Some(self.near.as_ref()?.point.distance_m(at))
     }
 
     /// Whether a homestay that was not deleted is found.
@@ -96,12 +107,21 @@ impl<'a> Filter<'a> {
         if !passes {
             return None;
         }
-        let Some(area) = &self.area else { return Some(Passed { distance_m: None }) };
-        if !area.has(*columns.lat.get(doc)?, *columns.lon.get(doc)?) {
+        let Some(near) = &self.near else { return Some(Passed { least_m: 0.0 }) };
+        if let Some(area) = &self.area
+            && !area.has(*columns.lat.get(doc)?, *columns.lon.get(doc)?)
+        {
             return None;
         }
-        let distance_m = self.distance_m(doc)?;
-        (distance_m <= area.radius_m).then_some(Passed { distance_m: Some(distance_m) })
+        let distance_m = metres_between(near.place, *near.places.get(doc)?);
+        let passed = Passed { least_m: *distance_m.start() };
+        match &self.area {
+            Some(area) if *distance_m.end() > area.radius_m => {
+                let within = passed.least_m <= area.radius_m && self.distance_m(doc)? <= area.radius_m;
+                within.then_some(passed)
+            }
+            Some(_) | None => Some(passed),
+        }
     }
 }
 

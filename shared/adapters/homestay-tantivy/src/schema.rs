@@ -10,7 +10,7 @@ use tantivy::schema::{
 };
 
 /// Raised when what is written here, or what the analysis makes of text, changes: an index of another version is rebuilt.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Written beside an index: what must be the same for it to be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -209,7 +209,7 @@ fn add_terms(entry: &mut TantivyDocument, field: Field, terms: impl IntoIterator
 }
 
 /// Characters of a completion's key that are an [`Fields::opening`].
-pub(crate) const OPENING_CHARS: usize = 3;
+pub(crate) const OPENING_CHARS: usize = 4;
 
 /// The beginnings of `key` of up to [`OPENING_CHARS`] characters.
 fn openings(key: &str) -> impl Iterator<Item = &str> {

@@ -27,7 +27,8 @@ pub(crate) fn search(fields: &Fields, view: &View, query: &IndexQuery) -> Result
     let weight = if query.text.is_empty() {
         None
     } else {
-        let text = text::query(fields, &query.text, query.matching, &query.ranking.boosts);
+        let text = text::query(fields, view, &query.text, query.matching, &query.ranking.boosts)
+            .map_err(error::engine)?;
         Some(text.weight(EnableScoring::enabled_from_searcher(&view.searcher)).map_err(error::engine)?)
     };
     let (skip, after) = match &query.start {
@@ -182,7 +183,7 @@ impl Pass<'_> {
 
     fn visit(&mut self, doc: u32, text: f32) {
         let at = doc as usize;
-        let Some(Passed { distance_m }) = self.filter.passes(at) else { return };
+        let Some(Passed { least_m }) = self.filter.passes(at) else { return };
         self.total += 1;
         if let Some(counts) = &mut self.counts {
             counts.count(self.columns, at);
@@ -192,7 +193,7 @@ impl Pass<'_> {
         }
         let worst =
             if self.best.len() < self.wanted { None } else { self.best.peek().map(|worst| worst.rank) };
-        let Some(key) = self.key(at, text, distance_m, worst) else { return };
+        let Some(key) = self.key(at, text, least_m, worst) else { return };
         let (rank, ord) = (rank(self.query.sort, key), self.columns.id.get(at).copied().unwrap_or(0));
         if self.after.as_ref().is_some_and(|after| !after.is_before(rank, ord)) {
             return;
@@ -209,41 +210,33 @@ impl Pass<'_> {
 
     /// What the homestay is ordered by; `None` if that cannot be better than `worst`.
     #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 have 41 bits")]
-    fn key(&self, at: usize, text: f32, distance_m: Option<f64>, worst: Option<f64>) -> Option<f64> {
+    fn key(&self, at: usize, text: f32, least_m: f64, worst: Option<f64>) -> Option<f64> {
         let columns = self.columns;
         Some(match self.query.sort {
-            Sort::Composite => return self.score(at, text, distance_m, worst),
+            Sort::Composite => return self.score(at, text, least_m, worst),
             Sort::PriceAsc | Sort::PriceDesc => f64::from(*columns.price.get(at)?),
-            Sort::Distance => match (distance_m, self.query.near) {
-                (Some(known), _) => known,
-                (None, Some(near)) => {
-                    // Nothing is nearer than its latitude lets it be.
-                    let lat = f64::from(*columns.lat.get(at)?) / 1e6;
-                    let least = (lat - near.point.lat()).abs().to_radians() * domain_homestay::EARTH_RADIUS_M;
-                    if worst.is_some_and(|worst| least * 0.999_999 - 1.0 > worst) {
-                        return None;
-                    }
-                    self.filter.distance_m(at)?
-                }
-                (None, None) => 0.0,
-            },
+            Sort::Distance if self.query.near.is_none() => 0.0,
+            Sort::Distance if worst.is_some_and(|worst| least_m > worst) => return None,
+            Sort::Distance => self.filter.distance_m(at)?,
             Sort::Rating => f64::from(*columns.rating.get(at)?),
             Sort::Newest => *columns.created.get(at)? as f64,
         })
     }
 
     /// `text × Ranking::factor`, term by term as it is there.
-    fn score(&self, at: usize, text: f32, distance_m: Option<f64>, worst: Option<f64>) -> Option<f64> {
+    fn score(&self, at: usize, text: f32, least_m: f64, worst: Option<f64>) -> Option<f64> {
         let ranking = &self.query.ranking;
         let standing = *self.factors.get(at)?;
         // Nothing else makes it greater than being new and here does.
         let most = f64::from(text) * f64::from(standing) * (1.0 + f64::from(ranking.freshness)) * 1.000_01;
-        if worst.is_some_and(|worst| -most > worst) {
+        let too_little = |most: f64| worst.is_some_and(|worst| -most > worst);
+        if too_little(most) {
             return None;
         }
         let distance = match self.query.near {
             None => 1.0,
-            Some(_) => ranking.distance_factor(distance_m.or_else(|| self.filter.distance_m(at))?),
+            Some(_) if too_little(most * f64::from(ranking.distance_factor(least_m))) => return None,
+            Some(_) => ranking.distance_factor(self.filter.distance_m(at)?),
         };
         let created = Timestamp::from_millisecond(*self.columns.created.get(at)?).ok()?;
         let freshness = ranking.freshness_factor(created, self.query.now);

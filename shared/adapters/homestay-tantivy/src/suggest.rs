@@ -1,3 +1,4 @@
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use domain_homestay::{IndexError, TitleFound};
@@ -26,24 +27,15 @@ pub(crate) fn titles(
     typed: &Prefix,
     limit: usize,
 ) -> Result<Vec<TitleFound>, IndexError> {
-    let mut candidates: Vec<(f32, u32, u32)> = Vec::new();
+    let mut best = Best::default();
     for (number, segment) in (0..).zip(&view.segments) {
-        let docs = beginning_with(segment, fields, typed.keys()).map_err(error::engine)?;
         let standing = &segment.columns().map_err(error::engine)?.standing;
-        candidates.extend(
-            docs.into_iter().map(|doc| (standing.get(doc as usize).copied().unwrap_or(0.0), number, doc)),
-        );
+        let offer = |doc: u32| best.offer((standing.get(doc as usize).copied().unwrap_or(0.0), number, doc));
+        beginning_with(segment, fields, typed.keys(), offer).map_err(error::engine)?;
     }
-    let better =
-        |a: &(f32, u32, u32), b: &(f32, u32, u32)| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2)));
-    if candidates.len() > EXAMINED {
-        candidates.select_nth_unstable_by(EXAMINED, better);
-        candidates.truncate(EXAMINED);
-    }
-    candidates.sort_unstable_by(better);
     let mut found = Vec::new();
     let mut title = String::new();
-    for (_, segment, doc) in candidates {
+    for (_, segment, doc) in best.sorted() {
         if found.len() >= limit.min(MAX_TITLES) {
             break;
         }
@@ -61,20 +53,59 @@ pub(crate) fn titles(
     Ok(found)
 }
 
+/// The [`EXAMINED`] best of what is offered, as many as that may be.
+#[derive(Default)]
+struct Best {
+    kept: Vec<Candidate>,
+    /// The worst that there is room for, once there are enough.
+    least: Option<Candidate>,
+}
+
+/// How a homestay stands, its segment, and its place there.
+type Candidate = (f32, u32, u32);
+
+fn better(a: &Candidate, b: &Candidate) -> Ordering {
+    b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2)))
+}
+
+impl Best {
+    fn offer(&mut self, candidate: Candidate) {
+        if self.least.is_some_and(|least| better(&candidate, &least).is_ge()) {
+            return;
+        }
+        self.kept.push(candidate);
+        if self.kept.len() == 2 * EXAMINED {
+            let (_, least, _) = self.kept.select_nth_unstable_by(EXAMINED - 1, better);
+            self.least = Some(*least);
+            self.kept.truncate(EXAMINED);
+        }
+    }
+
+    fn sorted(mut self) -> Vec<Candidate> {
+        self.kept.sort_unstable_by(better);
+        self.kept.truncate(EXAMINED);
+        self.kept
+    }
+}
+
 /// The homestays of `segment` that have a completion beginning with one of `keys`, each once.
-fn beginning_with(segment: &Segment, fields: &Fields, keys: &[String]) -> tantivy::Result<Vec<u32>> {
+fn beginning_with(
+    segment: &Segment,
+    fields: &Fields,
+    keys: &[String],
+    mut found: impl FnMut(u32),
+) -> tantivy::Result<()> {
     let openings = segment.reader.inverted_index(fields.opening)?;
     let completions = segment.reader.inverted_index(fields.completion)?;
-    let mut seen = vec![false; segment.reader.max_doc() as usize];
-    let mut docs = Vec::new();
+    // Of one term nothing comes twice.
+    let once = matches!(keys, [key] if key.chars().count() <= OPENING_CHARS);
+    let mut seen = vec![false; if once { 0 } else { segment.reader.max_doc() as usize }];
     let mut add = |mut postings: SegmentPostings| {
         let mut doc = postings.doc();
         while doc != TERMINATED {
-            if let Some(seen) = seen.get_mut(doc as usize)
-                && !std::mem::replace(seen, true)
-                && !segment.reader.is_deleted(doc)
-            {
-                docs.push(doc);
+            let before = seen.get_mut(doc as usize).is_some_and(|seen| std::mem::replace(seen, true));
+            if !before && !segment.reader.is_deleted(doc) {
+                found(doc);
             }
             doc = postings.advance();
         }
@@ -94,7 +125,7 @@ fn beginning_with(segment: &Segment, fields: &Fields, keys: &[String]) -> tantiv
             add(completions.read_postings_from_terminfo(info, IndexRecordOption::Basic)?);
         }
     }
-    Ok(docs)
+    Ok(())
 }
 
 /// See [`domain_homestay::SearchIndex::words`]. What was replaced counts until its segment is merged; a word in title and

@@ -199,8 +199,9 @@ async fn a_generation_of_another_schema_is_corrupt_and_can_be_replaced() {
     let (folder, index) = prepared().await;
     index.apply(&[put("a", 1)]).await.unwrap();
     let marker = folder.path().join("search/generations/one/schema.json");
-    let other = fs::read_to_string(&marker).unwrap().replace("\"version\":1", "\"version\":0");
-    fs::write(&marker, other).unwrap();
+    let mut other: serde_json::Value = serde_json::from_slice(&fs::read(&marker).unwrap()).unwrap();
+    other["version"] = 0.into();
+    fs::write(&marker, other.to_string()).unwrap();
 
     let index = self::index(&folder);
     let error = index.search(&everything()).await.unwrap_err();

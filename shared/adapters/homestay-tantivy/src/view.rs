@@ -39,6 +39,16 @@ impl View {
         Self { searcher, segments }
     }
 
+    /// Whether any homestay has something in `field`.
+    pub fn has_terms(&self, field: Field) -> tantivy::Result<bool> {
+        for segment in &self.segments {
+            if segment.reader.inverted_index(field)?.terms().num_terms() > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     pub fn id(&self, segment: u32, doc: u32) -> Result<HomestayId, IndexError> {
         let id = || {
             let columns = self.segments.get(segment as usize)?.columns().ok()?;

@@ -38,7 +38,7 @@ pub use find::{
     Continuation, FindHomestays, Finder, FoundHomestays, Highlights, InvalidSearch, MAX_CALLS, MAX_NIGHTS,
     MAX_RADIUS_M, MAX_SEARCH_CHARS, Page, SearchRequest, Stay, Vocabulary, find,
 };
-pub use geo::{EARTH_RADIUS_M, GeoPoint, InvalidPoint};
+pub use geo::{EARTH_RADIUS_M, GeoPoint, InvalidPoint, metres_between};
 pub use homestay::{Homestay, HomestayChange, NewHomestay, Rating, RowState, State, limits};
 pub use import::{
     COLUMNS, CancelError, Checkpoint, Import, ImportBook, ImportDesk, ImportEnd, ImportFailure,

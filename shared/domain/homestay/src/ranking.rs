@@ -109,7 +109,7 @@ impl Ranking {
     /// The factor of `metres` from where the guest wants to be.
     #[expect(clippy::cast_possible_truncation, reason = "an estimate")]
     pub fn distance_factor(&self, metres: f64) -> f32 {
-        let left = (-metres / f64::from(self.distance_half_m)).exp2() as f32;
+        let left = ((-metres / f64::from(self.distance_half_m)) as f32).exp2();
         (1.0 - self.distance_floor).mul_add(left, self.distance_floor)
     }
 

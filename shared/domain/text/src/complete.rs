@@ -45,11 +45,12 @@ pub enum CompletionKind {
 }
 
 /// A character of a text, and what may be typed for it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct Unit {
     ch: char,
-    /// Its readings, the right one first; none for a letter or digit, which stands for itself.
-    readings: Vec<&'static str>,
+    class: Class,
+    /// Its right reading; "" for a letter or digit, which stands for itself.
+    right: &'static str,
 }
 
 /// What a text is looked up by. In order of its letters.
@@ -85,11 +86,12 @@ impl Units {
                 found.starts.extend(word_starts(&chars, &lengths).into_iter().map(|start| base + start));
                 found.units.extend(chars.iter().zip(reading).map(|(ch, right)| Unit {
                     ch: *ch,
-                    readings: lexicon().readings.of(*ch, right).collect(),
+                    class,
+                    right,
                 }));
             } else {
                 found.starts.push(base);
-                found.units.extend(chars.into_iter().map(|ch| Unit { ch, readings: Vec::new() }));
+                found.units.extend(chars.into_iter().map(|ch| Unit { ch, class, right: "" }));
             }
         }
         found
@@ -112,7 +114,7 @@ impl Units {
         for (place, start) in starts {
             let tail = self.tail(*start);
             for (at, unit) in tail.iter().enumerate() {
-                for other in unit.readings.iter().skip(1).filter_map(|reading| reading.chars().next()) {
+                for other in unit.readings().skip(1).filter_map(|reading| reading.chars().next()) {
                     let letters = tail.iter().enumerate();
                     let letters =
                         letters.filter_map(|(i, u)| if i == at { Some(other) } else { u.initial() });
@@ -131,10 +133,16 @@ impl Units {
 
 impl Unit {
     fn initial(&self) -> Option<char> {
-        match self.readings.first() {
+        match self.readings().next() {
             Some(reading) => reading.chars().next(),
             None => Some(self.ch),
         }
+    }
+
+    /// Its readings, the right one first; none for a letter or digit.
+    fn readings(&self) -> impl Iterator<Item = &'static str> {
+        let is_hanzi = self.class == Class::Han;
+        is_hanzi.then(|| lexicon().readings.of(self.ch, self.right)).into_iter().flatten()
     }
 }
 
@@ -215,10 +223,21 @@ impl Prefix {
 
     /// Whether `text` really goes on from what was typed: keys leave out what this looks at.
     pub fn matches(&self, text: &str) -> bool {
+        if self.typed.is_empty() || !self.may_match(text) {
+            return false;
+        }
         let text = Units::of(text);
         let starts = text.starts.iter().take(MAX_STARTS);
-        !self.typed.is_empty()
-            && starts.filter_map(|start| text.units.get(*start..)).any(|units| self.walk(units).0)
+        starts.filter_map(|start| text.units.get(*start..)).any(|units| self.walk(units).0)
+    }
+
+    /// Hanzi stand for themselves: a text without them need not be read, which takes far longer than to fold it.
+    fn may_match(&self, text: &str) -> bool {
+        let mut hanzi = self.typed.iter().filter(|typed| typed.class == Class::Han).peekable();
+        hanzi.peek().is_none() || {
+            let folded = fold::fold(text);
+            hanzi.all(|typed| folded.iter().any(|f| f.ch == typed.ch))
+        }
     }
 
     /// Whether what was typed is for the whole of `text`.
@@ -253,7 +272,7 @@ impl Prefix {
             return 0;
         }
         let mut reached = 0;
-        for reading in &unit.readings {
+        for reading in unit.readings() {
             let common = self.common(reading, at);
             for taken in 1..=common {
                 // In the middle a syllable stands whole or by its initial; what is typed last may stop anywhere.

@@ -4,8 +4,8 @@
 use std::{path::Path, sync::Arc};
 
 use anyhow::{Context, Result};
-use domain_homestay::{Boosts, Document, GeoPoint};
-use domain_text::{Analyzer, Prefix, Synonyms, Term as Asked, TermKind, TextQuery};
+use domain_homestay::{Boosts, Document, GeoPoint, SearchRules};
+use domain_text::{Analyzer, Prefix, Term as Asked, TermKind, TextQuery};
 use std::ops::Bound;
 use tantivy::{
     DocAddress, DocId, Index, Order, Score, Searcher, SegmentReader, TantivyDocument, Term,
@@ -63,7 +63,7 @@ impl Bare {
         let mut all: Vec<(Occur, Box<dyn Query>)> =
             vec![(Occur::Must, self.range_u64("visible", Some(1.0), None)?)];
         if let Some(keyword) = question.parameter("keyword") {
-            let text = self.analyzer.query(keyword, &Synonyms::default());
+            let text = self.analyzer.query(keyword, &SearchRules::default().synonyms);
             all.push((Occur::Must, self.text(&text)?));
         }
         let (min, max) = (question.number("minPriceFen"), question.number("maxPriceFen"));

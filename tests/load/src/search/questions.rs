@@ -5,7 +5,7 @@ use testing::ApiRequest;
 use super::Asked;
 
 /// Kinds of questions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Kind {
     Keyword,
     Filter,
