@@ -261,8 +261,10 @@ fn an_index_is_rebuilt_in_a_storm_while_hosts_go_on() {
         let mut expected = town.live("before").await;
         let all = [&READING[..], &WRITING].concat();
         let storm = [
+            // How far the rebuild is: whoever tries again finds that it has moved.
+            Fault::answer_lost().on_every_other("PutItem", "REBUILD#"),
             Fault::conflict_with_a_transaction().on(&WRITING, 0.1),
-            Fault::answer_lost().on(&WRITING, 0.4),
+            Fault::answer_lost().on(&WRITING, 0.3),
             Fault::answer_lost().on_queues(0.3),
             Fault::outage().on_queues(0.1),
             Fault::throttled().on(&all, 0.1),
@@ -339,10 +341,10 @@ fn an_import_takes_each_row_once_in_a_storm() {
         let rows = expected.len() + refused.len();
         let all = [&READING[..], &WRITING].concat();
         let storm = [
+            // How far the import is: whoever tries again finds that it has moved.
+            Fault::answer_lost().on_every_other("UpdateItem", "IMPORT#"),
             // A row in a hundred fails with all its attempts: most steps pass, some come again.
             Fault::answer_lost().on(&["PutItem"], 0.15),
-            // How far the import is.
-            Fault::answer_lost().on(&["UpdateItem"], 0.5),
             Fault::answer_lost().on_queues(0.3),
             Fault::outage().on_queues(0.1),
             Fault::throttled().on(&all, 0.03),

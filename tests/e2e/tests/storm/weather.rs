@@ -54,7 +54,18 @@ impl Fault {
         self.strikes("dynamodb", operations, probability)
     }
 
-    /// The same for what is put into queues.
+    /// It strikes the first, the third, … of the writes of items whose keys begin so: what strikes a first attempt spares the
+    /// second.
+    pub fn on_every_other(&self, operation: &str, key: &str) -> Vec<Value> {
+        let mut rules = self.on(&[operation], 1.0);
+        for rule in &mut rules {
+            rule["sequence"] = json!([1, 1]);
+            rule["body"] = json!(format!("starts_with(not_null(Item, Key).pk.S, '{key}')"));
+        }
+        rules
+    }
+
+    /// It strikes so many of the messages that are put into queues.
     pub fn on_queues(&self, probability: f64) -> Vec<Value> {
         self.strikes("sqs", &["SendMessage"], probability)
     }
