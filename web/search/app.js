@@ -98,12 +98,15 @@ function show() {
 }
 
 function showHint() {
-  const again = (text) => make('button', { type: 'button', onclick: () => change({ keyword: text }) }, text);
+  const button = (text, changes) => make('button', { type: 'button', onclick: () => change(changes) }, text);
   hint.replaceChildren();
   if (answer.correctedFrom) {
-    hint.append(`没有「${answer.correctedFrom}」，显示的是「${answer.keyword}」的结果。`);
+    hint.append(
+      `显示的是「${answer.keyword}」的结果。`,
+      button(`仍然搜索「${answer.correctedFrom}」`, { autocorrect: 'false' }),
+    );
   } else if (answer.didYouMean) {
-    hint.append('是不是要找：', again(answer.didYouMean));
+    hint.append('是不是要找：', button(answer.didYouMean, { keyword: answer.didYouMean }));
   } else if (answer.keyword && answer.matching && answer.matching !== 'all' && shown.length > 0) {
     hint.append('没有全部符合的，以下是部分符合的。');
   }
@@ -233,7 +236,9 @@ function fillIn() {
 }
 
 function change(changes) {
-  state = { ...state, ...changes };
+  // Who insists on a spelling does so for that keyword.
+  const insisting = 'keyword' in changes ? '' : state.autocorrect;
+  state = { ...state, autocorrect: insisting, ...changes };
   return run();
 }
 

@@ -2,6 +2,7 @@
 
 const NAMES = [
   'keyword',
+  'autocorrect',
   'sort',
   'minPrice',
   'maxPrice',

@@ -154,6 +154,19 @@ test('a typing error is put right', async () => {
   assert.match((await titles())[0], /三里屯/);
 });
 
+test('who insists on a spelling gets it, until something else is searched for', async () => {
+  await search('三里囤');
+  const insist = page.getByRole('button', { name: '仍然搜索「三里囤」' });
+  const found = await searching(() => insist.click());
+  assert.deepEqual([found.keyword, found.correctedFrom], ['三里囤', undefined]);
+  assert.match(page.url(), /autocorrect=false/);
+  assert.equal(await box().inputValue(), '三里囤');
+  await page.locator('#hint').filter({ hasText: '是不是要找' }).waitFor();
+  await search('三里囤');
+  await insist.waitFor();
+  assert.doesNotMatch(page.url(), /autocorrect/);
+});
+
 test('nothing found says so', async () => {
   await search('qqzzxxvv');
   await page.getByText('没有找到').waitFor();

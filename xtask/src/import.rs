@@ -121,7 +121,7 @@ pub(crate) async fn run(
     let bytes = json!({ "bytes": content.len() });
     let prepared = api.send(Method::POST, "/v1/admin/homestay-uploads", Some(token), Some(&bytes)).await?;
     ensure!(prepared.status == StatusCode::CREATED, "cannot upload: {}", prepared.brief());
-    put(prepared.text("url").context("an upload without an address")?, content).await?;
+    self::upload(prepared.text("url").context("an upload without an address")?, content).await?;
     step.done();
 
     let body = json!({
@@ -154,8 +154,8 @@ pub(crate) async fn run(
     Ok(import)
 }
 
-/// Past the API, to the store: the address says who may.
-async fn put(url: &str, content: Vec<u8>) -> Result<()> {
+/// Sends a file to where it was prepared for: past the API, to the store. The address says who may.
+pub async fn upload(url: &str, content: Vec<u8>) -> Result<()> {
     let mut http = reqwest::Client::builder().timeout(UPLOAD_TIMEOUT);
     if ["http://127.0.0.1:", "http://localhost:"].iter().any(|local| url.starts_with(local)) {
         http = http.no_proxy();

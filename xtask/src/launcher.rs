@@ -42,6 +42,9 @@ impl Launcher {
             .env("S3_DATA_DIR", self.state_dir.join("ministack/s3"))
             .env("TMPDIR", self.state_dir.join("tmp"))
             .env("AWS_ENDPOINT_URL", endpoint)
+            // Files go past a proxy: microburst passes them on under another name than the one that the address of an upload is
+            // signed for, and does not tell how long they are.
+            .env("AWS_ENDPOINT_URL_S3", format!("http://127.0.0.1:{port}"))
             // Each stack has an index of its own, though all are deployed from one template.
             .env("SEARCH_INDEX", format!("file:{}", search_folder(&self.state_dir).display()))
             .env("AWS_REGION", aws::LOCAL_REGION)

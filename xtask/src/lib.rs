@@ -1,5 +1,5 @@
 //! The developer commands of this repository (`cargo xtask help`), and as a library what the end-to-end tests need:
-//! a private local [`Stack`], its users' tokens ([`Identity`]) and the [`sale`] with its invariants.
+//! a private local [`Stack`], its users' tokens ([`Identity`]), the [`upload`] of a file, and the [`sale`] with its invariants.
 #![allow(
     clippy::disallowed_methods,
     reason = "a tool reads the clock and the environment and waits; no rule of the domain lives here"
@@ -38,5 +38,6 @@ mod workspace;
 pub use api::{Answer, Api};
 pub use endpoints::{Endpoints, User};
 pub use identity::{Identity, Token};
+pub use import::upload;
 pub use prepare::chromium;
 pub use stack::{Options, Stack};

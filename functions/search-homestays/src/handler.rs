@@ -88,9 +88,11 @@ pub async fn handle<I: SearchIndex, L: SearchLog + Sync>(
     summary = "Search homestays",
     description = "By keyword (hanzi, pinyin, initials or a mixture), place, price, rating, facilities, kind of room and guests. What \
         finds too little with all of the keyword is asked again with most of it, with another spelling, or with any of it: `matching`, \
-        `correctedFrom` and `didYouMean` tell. Empty parameters count as absent, unknown ones are ignored.",
+        `correctedFrom` and `didYouMean` tell; `autocorrect=false` insists on the spelling typed. Empty parameters count as absent, unknown ones are ignored.",
     params(
         ("keyword" = Option<String>, Query, description = "Up to 200 characters", example = "三里屯 大床房"),
+        ("autocorrect" = Option<bool>, Query, description = "Whether another spelling of `keyword` may be searched for in its place; \
+            `true` without it. With `false` it is only proposed, in `didYouMean`"),
         ("lat" = Option<f64>, Query, description = "Degrees north, with `lon`", example = 39.936),
         ("lon" = Option<f64>, Query, description = "Degrees east, with `lat`", example = 116.4546),
         ("datum" = Option<String>, Query, description = "What `lat` and `lon` are in: `gcj02` (Chinese maps) without it, or `wgs84` (GPS)"),

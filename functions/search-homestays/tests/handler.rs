@@ -264,6 +264,7 @@ async fn a_parameter_that_is_not_valid_is_named() {
         ("lat lon", vec![("lat", "91"), ("lon", "181")]),
         ("lon", vec![("lat", "39")]),
         ("lat", vec![("lon", "116")]),
+        ("autocorrect", vec![("autocorrect", "no")]),
         ("datum", with_place("datum", "bd09")),
         ("radiusKm", vec![("radiusKm", "5")]),
         ("radiusKm", with_place("radiusKm", "0")),

@@ -84,10 +84,22 @@ impl Person {
 
     /// A guest, signed up if need be.
     pub async fn guest(endpoints: &Endpoints, name: &str) -> Self {
+        Self::signed_up(endpoints, name, None).await
+    }
+
+    /// A host, signed up if need be.
+    pub async fn host(endpoints: &Endpoints, name: &str) -> Self {
+        Self::signed_up(endpoints, name, Some("host")).await
+    }
+
+    async fn signed_up(endpoints: &Endpoints, name: &str, group: Option<&str>) -> Self {
         const PASSWORD: &str = "A-password-for-tests-1";
         let identity = Identity::new(endpoints).await;
         let address = format!("{name}@example.com");
-        identity.ensure_user(&address, PASSWORD).await.unwrap();
+        let username = identity.ensure_user(&address, PASSWORD).await.unwrap();
+        if let Some(group) = group {
+            identity.add_to_group(&username, group).await.unwrap();
+        }
         let token = identity.token(&address, PASSWORD).await.unwrap();
         Self { token: Some(token.access_token), ..Self::anybody(endpoints) }
     }
@@ -158,6 +170,22 @@ pub fn template(total: i64) -> Value {
         "startTime": "2026-01-01T00:00:00+08:00", "endTime": "2036-01-01T00:00:00+08:00",
         "issueType": "manual", "expectedClaimsPerSecond": 100,
     })
+}
+
+/// A homestay that can be published.
+pub fn homestay(title: &str) -> Value {
+    json!({
+        "title": title, "subtitle": "近地铁", "info": "安静的小院，早上有鸟叫。", "lat": 39.936, "lon": 116.4546,
+        "city": "北京", "district": "朝阳区", "priceFen": 39_900, "roomType": "double", "capacity": 2,
+        "facilities": ["wifi", "garden"], "rowState": "published",
+    })
+}
+
+/// What a search finds.
+pub async fn search(person: &Person, query: &[(&str, &str)]) -> Value {
+    let answer = send(person.request(Method::GET, "/v1/homestays/search").query(query)).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.body
 }
 
 /// Sends a request.

@@ -3,7 +3,7 @@
 
 use std::{path::Path, process::Stdio};
 
-use e2e::{Answer, Person, send, tick, until};
+use e2e::{Answer, Person, homestay, search, send, tick, until};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -11,14 +11,6 @@ use xtask::Stack;
 
 fn deployed<F: Future<Output = ()>>(test: impl FnOnce(&'static Stack) -> F) {
     e2e::deployed("search", false, test);
-}
-
-fn homestay(title: &str) -> Value {
-    json!({
-        "title": title, "subtitle": "近地铁", "info": "安静的小院，早上有鸟叫。", "lat": 39.936, "lon": 116.4546,
-        "city": "北京", "district": "朝阳区", "priceFen": 39_900, "roomType": "double", "capacity": 2,
-        "facilities": ["wifi", "garden"], "rowState": "published",
-    })
 }
 
 async fn create(host: &Person, homestay: &Value) -> String {
@@ -33,22 +25,13 @@ async fn change(host: &Person, id: &str, method: Method, body: &Value) -> Answer
     send(if body.is_null() { request } else { request.json(body) }).await
 }
 
-async fn search(person: &Person, query: &[(&str, &str)]) -> Value {
-    let answer = send(person.request(Method::GET, "/v1/homestays/search").query(query)).await;
-    assert_eq!(answer.status, 200, "{answer:?}");
-    answer.body
-}
-
 async fn finds(person: &Person, keyword: &str, id: &str) -> bool {
     let found = search(person, &[("keyword", keyword), ("pageSize", "100")]).await;
     found["items"].as_array().unwrap().iter().any(|item| item["id"] == id)
 }
 
 async fn host(stack: &Stack) -> Person {
-    let user = stack.endpoints().user("host").unwrap();
-    let token =
-        xtask::Identity::new(stack.endpoints()).await.token(&user.name, &user.password).await.unwrap();
-    Person::anybody(stack.endpoints()).with_token(&token.access_token)
+    Person::host(stack.endpoints(), "search-host").await
 }
 
 #[test]

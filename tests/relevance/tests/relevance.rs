@@ -29,6 +29,7 @@ fn request(query: &Query) -> SearchRequest {
         radius_m: query.near.and_then(|near| near.radius_m),
         check_in: None,
         check_out: None,
+        autocorrect: true,
         sort: Sort::Composite,
         page: Page::Number(1),
         page_size: u16::try_from(DEPTH).unwrap(),

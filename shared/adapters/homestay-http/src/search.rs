@@ -24,6 +24,7 @@ const DEFAULT_PAGE_SIZE: u16 = 20;
 pub fn search_request(request: &Request, now: Timestamp) -> Result<FindHomestays, Problem> {
     let mut parameters = Parameters::of(request);
     let keyword = parameters.text("keyword")?.unwrap_or_default();
+    let autocorrect = parameters.get("autocorrect", "must be true or false", parsed::<bool>)?;
     let filters = filters(&mut parameters)?;
     let point = point(&mut parameters)?;
     let radius_m = parameters.get("radiusKm", "must be more than 0 and at most 200", kilometres)?;
@@ -48,6 +49,7 @@ pub fn search_request(request: &Request, now: Timestamp) -> Result<FindHomestays
     };
     let request = SearchRequest {
         keyword,
+        autocorrect: autocorrect.unwrap_or(true),
         filters,
         point,
         radius_m,
@@ -644,8 +646,30 @@ fn whole(metres: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use testing::ApiRequest;
 
     use super::*;
+
+    #[test]
+    fn another_spelling_may_be_taken_unless_it_is_said_not() {
+        let now = Timestamp::constant(1_794_326_400, 0);
+        let search = |value: Option<&str>| {
+            let request = ApiRequest::new("GET", "/v1/homestays/search").query("keyword", "三里囤");
+            let request =
+                value.into_iter().fold(request, |request, value| request.query("autocorrect", value));
+            search_request(&request.build(), now)
+        };
+        let corrected = search(None).unwrap();
+        for value in ["true", ""] {
+            assert_eq!(search(Some(value)).unwrap(), corrected, "{value:?}");
+        }
+        let insisting = search(Some("false")).unwrap();
+        assert_ne!(insisting, corrected);
+        assert_ne!(insisting.fingerprint(), corrected.fingerprint());
+        for value in ["0", "no", "False"] {
+            assert!(search(Some(value)).is_err(), "{value:?}");
+        }
+    }
 
     fn continuation(key: f64, snapshot: Option<String>, corrected: Option<String>) -> Continuation {
         Continuation {

@@ -51,6 +51,8 @@ const EXCERPT_CHARS: usize = 120;
 pub struct SearchRequest {
     /// What was typed.
     pub keyword: String,
+    /// Whether another spelling may be searched for in its place. If not, it is only proposed.
+    pub autocorrect: bool,
     /// What else.
     pub filters: Filters,
     /// Where.
@@ -100,6 +102,7 @@ pub struct Continuation {
 #[derive(Debug, Clone, PartialEq)]
 pub struct FindHomestays {
     keyword: String,
+    autocorrect: bool,
     filters: Filters,
     near: Option<Near>,
     stay: Option<Stay>,
@@ -157,6 +160,7 @@ impl FindHomestays {
         let command = Self {
             near: request.point.map(|point| Near { point, radius_m: request.radius_m }),
             keyword: request.keyword,
+            autocorrect: request.autocorrect,
             filters: request.filters,
             stay,
             sort: request.sort,
@@ -210,7 +214,8 @@ impl FindHomestays {
     /// Tells this search from others, whichever page it asks for: a continuation of one is none of another. No secret, and
     /// not for storage: it may change with a new version.
     pub fn fingerprint(&self) -> u64 {
-        let parts = format!("{:?}", (&self.keyword, &self.filters, &self.near, &self.sort));
+        let parts =
+            format!("{:?}", (&self.keyword, &self.autocorrect, &self.filters, &self.near, &self.sort));
         let digest = Sha256::digest(parts);
         digest.iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte))
     }
@@ -348,7 +353,7 @@ impl Highlights {
 /// Finds what `command` asks for.
 ///
 /// First what has all of the keyword. What is ordered by relevance and finds fewer than five asks for another spelling of all of
-/// it, which is taken if it finds ten times as many; else for most of it, and if nothing has even that, for any of it. What guests
+/// it, which is taken if it finds ten times as many and the guest does not insist on the one typed; else for most of it, and if nothing has even that, for any of it. What guests
 /// have ordered by something else (price, distance) is loosened only if nothing is found, since the least relevant could come
 /// first there. At most [`MAX_CALLS`] queries, and once in ten minutes the words of the index.
 ///
@@ -403,7 +408,8 @@ impl<I: SearchIndex> Search<'_, I> {
         let mut proposal = None;
         if let Some(correction) = self.correction(typed, now).await {
             let corrected = self.ask(&correction, Match::All, &start).await?;
-            if corrected.found.total >= all.found.total.saturating_mul(CORRECTION_FINDS).max(1) {
+            let is_meant = corrected.found.total >= all.found.total.saturating_mul(CORRECTION_FINDS).max(1);
+            if is_meant && self.command.autocorrect {
                 let corrected_from = Some(typed.clone());
                 return Ok(self.found(Attempt { corrected_from, ..corrected }, None));
             }

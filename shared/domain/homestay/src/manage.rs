@@ -195,7 +195,8 @@ pub async fn change_homestay(
     let before = at_version(store, editor, id, expected).await?;
     editor.may_say(change.rating.is_some(), change.sales.is_some())?;
     let after = before.changed(change, at)?;
-    if store.replace(&after, expected).await? { Ok(after) } else { Err(ChangeError::Outdated) }
+    replace(store, &after, expected).await?;
+    Ok(after)
 }
 
 /// Deletes a homestay of version `expected`. Its version is kept for a while, see [`State::Deleted`].
@@ -206,7 +207,21 @@ pub async fn delete_homestay(
     at: Timestamp,
 ) -> Result<(), ChangeError> {
     let before = at_version(store, editor, id, expected).await?;
-    if store.replace(&before.deleted(at), expected).await? { Ok(()) } else { Err(ChangeError::Outdated) }
+    replace(store, &before.deleted(at), expected).await
+}
+
+/// Where an answer is lost, the table's client tries again by itself, and then finds the version gone: who finds there what they
+/// have written must not be told that it was somebody else.
+async fn replace(store: &impl HomestayStore, after: &Homestay, before: Version) -> Result<(), ChangeError> {
+    let is_own = |now: &Homestay| match after.state {
+        State::Present => now == after,
+        // Of a deleted one nothing else is kept.
+        State::Deleted(_) => (now.version, now.state) == (after.version, after.state),
+    };
+    if store.replace(after, before).await? || store.homestay(&after.id).await?.as_ref().is_some_and(is_own) {
+        return Ok(());
+    }
+    Err(ChangeError::Outdated)
 }
 
 async fn at_version(
@@ -238,6 +253,26 @@ mod tests {
     #[derive(Default)]
     struct Memory(Mutex<BTreeMap<HomestayId, Homestay>>);
 
+    /// The same, whose first answers are all lost: what is heard is the answer to the second attempt.
+    #[derive(Default)]
+    struct Deaf(Memory);
+
+    impl HomestayStore for Deaf {
+        async fn homestay(&self, id: &HomestayId) -> Result<Option<Homestay>, StoreError> {
+            self.0.homestay(id).await
+        }
+
+        async fn insert(&self, homestay: &Homestay) -> Result<bool, StoreError> {
+            self.0.insert(homestay).await?;
+            self.0.insert(homestay).await
+        }
+
+        async fn replace(&self, homestay: &Homestay, before: Version) -> Result<bool, StoreError> {
+            self.0.replace(homestay, before).await?;
+            self.0.replace(homestay, before).await
+        }
+    }
+
     impl HomestayStore for Memory {
         async fn homestay(&self, id: &HomestayId) -> Result<Option<Homestay>, StoreError> {
             Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned())
@@ -255,7 +290,10 @@ mod tests {
         async fn replace(&self, homestay: &Homestay, before: Version) -> Result<bool, StoreError> {
             let mut homestays = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let found = homestays.get_mut(&homestay.id).filter(|held| held.version == before);
-            Ok(found.map(|held| homestay.clone_into(held)).is_some())
+            // As a table does: of a deleted one it keeps little.
+            let title = if homestay.state == State::Present { homestay.title.clone() } else { String::new() };
+            let kept = Homestay { title, ..homestay.clone() };
+            Ok(found.map(|held| *held = kept).is_some())
         }
     }
 
@@ -352,6 +390,21 @@ mod tests {
                 Err(ChangeError::Outdated)
             ));
         }
+    }
+
+    #[test]
+    fn who_did_not_hear_the_first_answer_is_not_told_that_it_was_somebody_else() {
+        let store = Deaf::default();
+        let id = run(create_homestay(&store, order("h-1", host("host")))).unwrap().homestay.id;
+        let at = (&id, Version::FIRST);
+        let renamed = HomestayChange { title: Some("新名".to_owned()), ..HomestayChange::default() };
+        let changed = run(change_homestay(&store, &host("host"), at, renamed, NOW)).unwrap();
+        assert_eq!((changed.title.as_str(), changed.version), ("新名", Version::FIRST.next()));
+        let other = HomestayChange { title: Some("别名".to_owned()), ..HomestayChange::default() };
+        let outdated = run(change_homestay(&store, &host("host"), at, other, NOW));
+        assert!(matches!(outdated, Err(ChangeError::Outdated)));
+        run(delete_homestay(&store, &host("host"), (&id, changed.version), NOW)).unwrap();
+        assert!(matches!(run(editable_homestay(&store, &host("host"), &id)), Err(ChangeError::NotFound)));
     }
 
     #[test]

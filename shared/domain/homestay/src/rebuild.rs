@@ -461,9 +461,10 @@ impl<I: IndexAdmin, T: HomestaySource, B: JobBook, Q: JobQueue> Workshop<I, T, B
             Err(SyncError::Index(_)) => failed(&job, JobFailure::IndexUnreadable, at),
             Err(SyncError::Store(_)) => failed(&job, JobFailure::TableUnreadable, at),
         };
-        if !self.book.advance(&next, job.step).await? {
+        if !self.book.advance(&next, job.step).await? && self.book.job(id).await?.as_ref() != Some(&next) {
             return Ok(Stepped::Overtaken);
         }
+        // Or it was written all the same: the answer was lost, and the table's client, which tries again by itself, found it.
         if !next.is_over() || next.litter().is_some() {
             self.queue.send(id, next.step).await?;
         }

@@ -106,6 +106,15 @@ async fn a_rebuild_ends_with_a_new_generation_that_is_searched() {
 }
 
 #[tokio::test]
+async fn a_rebuild_goes_on_whichever_answers_its_steps_did_not_hear() {
+    let shop = with_homestays(30);
+    shop.book.lose_answers();
+    let job = rebuilt(&shop, 1).await;
+    assert_eq!((&job.stage, job.figures.scanned), (&JobStage::Done, 30));
+    assert_eq!(shop.index.inner.known().live, Some(generation_of(id(1))));
+}
+
+#[tokio::test]
 async fn progress_only_grows() {
     let shop = with_homestays(40);
     order(&shop, 1, JobKind::Rebuild, None).await.unwrap();

@@ -20,6 +20,11 @@ macro_rules! ulid_id {
             pub fn from_parts(created_ms: u64, random: u128) -> Self {
                 Self(Ulid::from_parts(created_ms, random))
             }
+
+            /// Milliseconds since 1970 at which it was made, where it was made from the time; at most 48 bits.
+            pub fn created_ms(self) -> u64 {
+                self.0.timestamp_ms()
+            }
         }
 
         impl fmt::Display for $id {

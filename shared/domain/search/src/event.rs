@@ -88,18 +88,10 @@ impl ClickPosition {
     }
 }
 
-/// When a search was made, by its id: a ULID, whose first ten characters are the milliseconds since 1970 (Crockford's
-/// base 32).
+/// When a search was made, by its id.
 pub fn searched_at(search: SearchId) -> Timestamp {
-    let text = search.to_string();
-    let ms = text.bytes().take(10).fold(0_i64, |ms, ch| ms * 32 + i64::from(digit(ch)));
-    Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX)
-}
-
-/// The value of a digit of Crockford's base 32, which has neither I nor L, O, U.
-pub(crate) fn digit(ch: u8) -> u8 {
-    let alphabet = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    alphabet.iter().position(|&other| other == ch).and_then(|at| u8::try_from(at).ok()).unwrap_or_default()
+    let ms = i64::try_from(search.created_ms()).ok();
+    ms.and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or(Timestamp::MAX)
 }
 
 /// How long after its search a click still tells something about it: a page that was left open over night.

@@ -2,20 +2,16 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    path::PathBuf,
     time::Instant,
 };
 
 use domain_homestay::{
-    Change, Document, Facilities, Facility, GeoPoint, IndexAdmin, IndexQuery, IndexWriter, Match, Near,
-    Rating, RoomType, SearchIndex, Sort, Version,
+    Change, GeoPoint, IndexAdmin, IndexQuery, IndexWriter, Match, Near, SearchIndex, Sort,
 };
 use domain_ids::HomestayId;
-use domain_money::Fen;
 use homestay_tantivy::TantivyIndex;
-use jiff::{Timestamp, civil};
+use jiff::Timestamp;
 use search_conformance::{Backend, analyzer, text};
-use serde::Deserialize;
 
 use crate::servers::OnServer;
 
@@ -57,74 +53,6 @@ const QUERIES: &[(&str, &[&str])] = &[
     ("near", &["", "公寓", "四合院", "loft"]),
 ];
 
-#[derive(Debug, Deserialize)]
-struct Row {
-    room_id: String,
-    host_id: String,
-    neighbourhood: String,
-    name: String,
-    latitude: f64,
-    longitude: f64,
-    room_type: String,
-    accommodates: u16,
-    price: f64,
-    first_review: String,
-    number_of_reviews: u32,
-    review_scores_rating: Option<f64>,
-}
-
-fn listings() -> Option<Vec<Change>> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/listings/beijing.csv");
-    let mut reader = csv::Reader::from_path(path).ok()?;
-    let rows = reader.deserialize().filter_map(Result::ok).filter_map(document);
-    let changes = rows.map(|document| Change {
-        id: document.id.clone(),
-        version: Version::FIRST,
-        document: Some(document),
-    });
-    Some(changes.collect())
-}
-
-#[allow(
-    clippy::float_arithmetic,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "real input"
-)]
-fn document(row: Row) -> Option<Document> {
-    let created: civil::Date = row.first_review.parse().ok()?;
-    let facilities = if row.number_of_reviews.is_multiple_of(2) {
-        Facilities::from([Facility::Wifi])
-    } else {
-        Facilities::new()
-    };
-    Some(Document {
-        id: format!("l-{}", row.room_id).parse().ok()?,
-        host: format!("h-{}", row.host_id).parse().ok()?,
-        title: row.name,
-        subtitle: String::new(),
-        info: String::new(),
-        location: GeoPoint::new(row.latitude, row.longitude).ok()?,
-        city: "北京".to_owned(),
-        district: row.neighbourhood,
-        price: Fen::new((row.price * 100.0) as u64),
-        rating: Rating {
-            hundredths: (row.review_scores_rating.unwrap_or_default() * 5.0) as u16,
-            count: row.number_of_reviews,
-        },
-        sales: row.number_of_reviews,
-        room_type: match row.room_type.as_str() {
-            "Entire home/apt" => RoomType::Entire,
-            "Shared room" => RoomType::Shared,
-            _ => RoomType::Private,
-        },
-        capacity: row.accommodates,
-        facilities,
-        cover: String::new(),
-        created_at: created.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp(),
-    })
-}
-
 fn query(kind: &str, keyword: &str) -> IndexQuery {
     let near = (kind == "near")
         .then(|| Near { point: GeoPoint::new(39.936, 116.4546).unwrap(), radius_m: Some(5_000.0) });
@@ -143,10 +71,11 @@ async fn first(index: &impl SearchIndex, query: &IndexQuery) -> Vec<HomestayId> 
     reason = "a measurement"
 )]
 pub async fn measure(backend: &OnServer) {
-    let Some(changes) = listings() else {
+    let Some(homestays) = testing::listings() else {
         println!("SKIPPED overlap@10: the real listings are not there");
         return;
     };
+    let changes: Vec<Change> = homestays.iter().map(Change::of).collect();
     let generation = "g-1".parse().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let embedded = TantivyIndex::new(folder.path().join("search"), analyzer());

@@ -163,7 +163,8 @@ pub async fn start_import(
         created_at: new.at,
         updated_at: new.at,
     };
-    if !desk.start(&import, new.key).await? {
+    // What has no key is nobody else's: where its id is taken, the answer was lost, and the table's client tried again by itself.
+    if !desk.start(&import, new.key).await? && new.key.is_some() {
         // Another request with the same key was faster.
         let import = find(desk, queue, new.key).await?;
         let import =

@@ -118,13 +118,25 @@ pub(super) async fn step_of(
         Err(FileError::Changed) => gone(&import, ImportFailureReason::FileChanged),
         Err(FileError::Store(error)) => return Err(error.into()),
     };
-    if !book.checkpoint(id, from, &checkpoint, at).await? {
+    if !book.checkpoint(id, from, &checkpoint, at).await? && !is_written(book, id, &checkpoint, at).await? {
         return Ok(ImportStepDone::Repeated);
     }
     if checkpoint.end.is_none() {
         queue.send(id, checkpoint.to).await?;
     }
     Ok(ImportStepDone::Moved(checkpoint))
+}
+
+/// Whether the checkpoint was written all the same: the table's client tries again by itself where an answer is lost, and then
+/// finds that the import has moved.
+async fn is_written(
+    book: &impl ImportBook,
+    id: ImportId,
+    checkpoint: &Checkpoint,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
+    let now = book.import(id).await?;
+    Ok(now.is_some_and(|import| import.position == checkpoint.to && import.updated_at == at))
 }
 
 fn gone(import: &Import, reason: ImportFailureReason) -> Checkpoint {

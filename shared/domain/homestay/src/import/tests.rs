@@ -33,6 +33,9 @@ struct Inner {
     queue: VecDeque<(ImportId, u64)>,
     /// Calls that go well before one fails, before or after it does its work.
     fuel: Option<(u32, bool)>,
+    /// Answers to conditional writes are lost, and the client tries again by itself: what it hears is that the condition no
+    /// longer holds.
+    is_deaf: bool,
 }
 
 impl World {
@@ -90,7 +93,7 @@ impl ImportStore for World {
                 let stored = StoredHomestay { homestay: homestay.clone(), mark: Some(*mark) };
                 inner.homestays.insert(homestay.id.clone(), stored);
             }
-            held == before
+            held == before && !inner.is_deaf
         })
         .await
     }
@@ -131,7 +134,7 @@ impl ImportBook for World {
                     import.failure = Some(failure.clone());
                 }
             }
-            true
+            !inner.is_deaf
         })
         .await
     }
@@ -147,7 +150,7 @@ impl ImportDesk for World {
         self.call(|inner| {
             inner.imports.insert(import.id, import.clone());
             inner.keys.extend(key.map(|key| (key.to_bytes(), import.id)));
-            true
+            !inner.is_deaf
         })
         .await
     }
@@ -478,4 +481,25 @@ fn a_source_has_a_short_plain_name_and_names_homestays_one_way() {
     for id in ["", "a b", "#", &"1".repeat(57)] {
         assert!(source.homestay(id).is_err(), "{id}");
     }
+}
+
+#[test]
+fn an_import_goes_on_whichever_answers_its_steps_did_not_hear() {
+    let rows: Vec<String> = (0..40).map(|n| format!("r{n},t,39.9,116.4,c,1,double,1,\n")).collect();
+    let world = started(&rows);
+    world.lock().is_deaf = true;
+    undisturbed(&world);
+    let import = world.import();
+    assert_eq!((import.status, import.figures.created), (ImportStatus::Done, 40));
+}
+
+#[test]
+fn an_import_without_a_key_is_started_though_the_answer_was_lost() {
+    let world = World::default();
+    world.lock().file = HEADER.as_bytes().to_vec();
+    world.lock().is_deaf = true;
+    let started =
+        run(start_import(&world, &world, &world, NewImport { key: None, ..order(1, false) })).unwrap();
+    assert!(!started.replayed);
+    assert_eq!(world.lock().queue.len(), 1);
 }

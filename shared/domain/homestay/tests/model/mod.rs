@@ -163,6 +163,7 @@ pub struct Book {
 struct BookState {
     jobs: BTreeMap<RebuildId, IndexJob>,
     keys: Vec<(JobKey, RebuildId)>,
+    is_deaf: bool,
 }
 
 impl BookState {
@@ -178,6 +179,12 @@ impl Book {
 
     pub fn jobs(&self) -> Vec<IndexJob> {
         self.state.lock().unwrap().jobs.values().cloned().collect()
+    }
+
+    /// From now on the answers to its conditional writes are lost, and its client tries again by itself: what is heard is that
+    /// the condition no longer holds.
+    pub fn lose_answers(&self) {
+        self.state.lock().unwrap().is_deaf = true;
     }
 }
 
@@ -221,7 +228,7 @@ impl JobBook for Book {
             if is_there {
                 state.jobs.insert(job.id, job.clone());
             }
-            Ok(is_there)
+            Ok(is_there && !state.is_deaf && !self.faults.strike())
         };
         self.faults.around(store_down, write).await
     }

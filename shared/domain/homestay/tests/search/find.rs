@@ -17,6 +17,7 @@ const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 pub fn request(keyword: &str) -> SearchRequest {
     SearchRequest {
         keyword: keyword.to_owned(),
+        autocorrect: true,
         filters: Filters::default(),
         point: None,
         radius_m: None,
@@ -154,6 +155,39 @@ async fn a_spelling_that_finds_ten_times_as_many_is_what_was_meant() {
     let found = look(&index, request("gulouu")).await;
     assert_eq!((found.corrected_from.as_deref(), found.did_you_mean), (Some("gulouu"), None));
     assert!(found.total >= 60);
+}
+
+#[tokio::test]
+async fn who_insists_on_a_spelling_gets_what_was_typed_and_the_other_one_proposed() {
+    for (titles, total) in [
+        (&[("鼓楼大院", 60), ("gulouu", 2)][..], 2),
+        (&[("鼓楼大院", 60)], 0),
+        // Most of what was typed, and not all of something else.
+        (&[("鼓楼大院", 60), ("投影", 3)], 3),
+    ] {
+        let index = FakeIndex::titled(titles);
+        let guest = Guest::at(&index);
+        let keyword = if total == 3 { "gulouu 投影" } else { "gulouu" };
+        let insisting = SearchRequest { autocorrect: false, ..request(keyword) };
+        let found = guest.find(insisting, NOW).await.unwrap();
+        assert_eq!((found.keyword.as_str(), found.corrected_from, found.total), (keyword, None, total));
+        assert!(found.calls <= MAX_CALLS);
+        if total < 3 {
+            let meant = found.did_you_mean.unwrap();
+            assert!(guest.find(request(&meant), NOW).await.unwrap().total >= 60);
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_of_what_was_insisted_on_are_of_what_was_typed() {
+    let index = FakeIndex::titled(&[("鼓楼大院", 60), ("gulouu", 4)]);
+    let guest = Guest::at(&index);
+    let insisting = SearchRequest { autocorrect: false, page_size: 3, ..request("gulouu") };
+    assert_eq!(guest.all_pages(&insisting).await.len(), 4);
+    let next = guest.find(insisting.clone(), NOW).await.unwrap().next.unwrap();
+    let elsewhere = SearchRequest { page: Page::After(next), autocorrect: true, ..insisting };
+    assert_eq!(FindHomestays::new(elsewhere, NOW), Err(InvalidSearch::Foreign));
 }
 
 #[tokio::test]
@@ -341,6 +375,7 @@ async fn a_continuation_of_another_search_is_refused() {
     let on = SearchRequest { page, ..two };
     for other in [
         SearchRequest { keyword: "国贸".to_owned(), ..on.clone() },
+        SearchRequest { autocorrect: false, ..on.clone() },
         SearchRequest { sort: Sort::PriceAsc, ..on.clone() },
         SearchRequest { point: Some(point()), ..on.clone() },
         SearchRequest { filters: Filters { capacity: Some(2), ..Filters::default() }, ..on.clone() },
