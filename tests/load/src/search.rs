@@ -1,6 +1,7 @@
 //! `load search`: guests' searches of real listings ×10, through the handlers of `search-homestays` and `suggest-homestays`, beside
 //! the bare engine answering the same question; and what indexing takes.
 
+mod api;
 mod bare;
 mod cold;
 mod listings;
@@ -20,8 +21,8 @@ use domain_search::{HotList, HotSearches, SearchEvent, SearchLog};
 use domain_text::Analyzer;
 use homestay_tantivy::TantivyIndex;
 use jiff::Timestamp;
-use lambda_http::{Body, Request, Response};
-
+use lambda_http::{Body, Response};
+use reqwest::Url;
 use search_homestays::handler::{Chance, Parts};
 use serde::Serialize;
 
@@ -54,6 +55,9 @@ pub struct Arguments {
     /// Rounds of all questions
     #[arg(long, default_value_t = 20)]
     rounds: usize,
+    /// Through the API at this address, of a stack that runs; nothing else is measured then
+    #[arg(long, value_name = "URL")]
+    api: Option<Url>,
     /// Only questions of this kind
     #[arg(long)]
     only: Option<Kind>,
@@ -73,6 +77,9 @@ struct Took {
 /// Measures, on one thread but for the indexing.
 pub fn run(arguments: &Arguments, report: &mut Report) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if let Some(api) = &arguments.api {
+        return runtime.block_on(api::measure(api, arguments.only, arguments.rounds, report));
+    }
     let folder = tempfile::tempdir()?;
     let documents = runtime.block_on(index(arguments, folder.path(), report))?;
     let reading = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -239,6 +246,3 @@ fn peak_memory_mb() -> Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status").context("no status of this process")?;
     Ok(crate::start::peak_memory_bytes(&status)? as f64 / 1e6)
 }
-
-/// A request, as [`Question`] makes one.
-type Asked = Request;

@@ -353,9 +353,10 @@ impl Highlights {
 /// Finds what `command` asks for.
 ///
 /// First what has all of the keyword. What is ordered by relevance and finds fewer than five asks for another spelling of all of
-/// it, which is taken if it finds ten times as many and the guest does not insist on the one typed; else for most of it, and if nothing has even that, for any of it. What guests
-/// have ordered by something else (price, distance) is loosened only if nothing is found, since the least relevant could come
-/// first there. At most [`MAX_CALLS`] queries, and once in ten minutes the words of the index.
+/// it, which is taken if it finds ten times as many and the guest does not insist on the one typed; else for most of it, and if
+/// nothing has even that, for any of it. What guests have ordered by something else (price, distance) is loosened only if nothing
+/// is found, since the least relevant could come first there. At most [`MAX_CALLS`] queries, and once in ten minutes the words of
+/// the index.
 ///
 /// How far it is loosened depends on how many there are, not on the page, so that all pages of a search are of one list; a
 /// continuation says how far the page before was.

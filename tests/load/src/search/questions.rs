@@ -1,8 +1,7 @@
 //! What guests ask.
 
+use lambda_http::Request;
 use testing::ApiRequest;
-
-use super::Asked;
 
 /// Kinds of questions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -22,6 +21,11 @@ pub struct Question {
     pub kind: Kind,
     pub parameters: Vec<(&'static str, &'static str)>,
 }
+
+/// Where homestays are searched for.
+pub const SEARCH: &str = "/v1/homestays/search";
+/// Where what is being typed is completed.
+pub const SUGGEST: &str = "/v1/homestays/suggest";
 
 /// Points that guests want to be at.
 const POINTS: [(&str, &str); 6] = [
@@ -119,18 +123,21 @@ fn at_points(with: &[(&'static str, &'static str)]) -> Vec<Vec<(&'static str, &'
 }
 
 impl Question {
-    /// As API Gateway passes it on. Facets are left out: the bare engine does not count any.
-    pub fn request(&self) -> Asked {
-        let is_suggest = self.kind == Kind::Suggest;
-        let route = if is_suggest { "/v1/homestays/suggest" } else { "/v1/homestays/search" };
-        let mut request = ApiRequest::new("GET", route);
-        if !is_suggest {
-            request = request.query("facets", "false");
-        }
-        for (name, value) in &self.parameters {
-            request = request.query(name, value);
-        }
-        request.build()
+    /// Whom it goes to.
+    pub fn route(&self) -> &'static str {
+        if self.kind == Kind::Suggest { SUGGEST } else { SEARCH }
+    }
+
+    /// Its parameters as they are sent. Facets are left out: the bare engine does not count any.
+    pub fn query(&self) -> Vec<(&'static str, &'static str)> {
+        let facets = (self.kind != Kind::Suggest).then_some(("facets", "false"));
+        facets.into_iter().chain(self.parameters.iter().copied()).collect()
+    }
+
+    /// As API Gateway passes it on.
+    pub fn request(&self) -> Request {
+        let request = ApiRequest::new("GET", self.route());
+        self.query().into_iter().fold(request, |request, (name, value)| request.query(name, value)).build()
     }
 
     /// A parameter, if it is given.
