@@ -1,4 +1,5 @@
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use domain_coupon::{StoreError, Violation, Violations};
 use domain_ids::HomestayId;
@@ -28,9 +29,6 @@ const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
 /// Words of the index among which places are looked up.
 const PLACE_WORDS: usize = 50_000;
-
-/// Characters of a text in which what was typed is looked for, to mark it.
-const MAX_MARKED_CHARS: usize = 48;
 
 /// What many have searched for of late.
 pub trait PopularQueries: Sync {
@@ -202,20 +200,15 @@ fn proposal(text: &str, kind: CompletionKind, homestay: Option<HomestayId>, pref
     Suggestion { text: text.to_owned(), kind, homestay, parts: parts(prefix, text) }
 }
 
-/// `text` in pieces, the one marked that stands for what was typed: the shortest beginning that has it, without what that has
-/// before it.
+/// `text` in pieces, the one marked that stands for what was typed.
 fn parts(prefix: &Prefix, text: &str) -> Vec<Part> {
-    let part = |text: &str, matched| Part { text: text.to_owned(), matched };
-    let ends: Vec<usize> =
-        text.char_indices().take(MAX_MARKED_CHARS).map(|(at, character)| at + character.len_utf8()).collect();
-    let has = |from: usize, to: usize| text.get(from..to).is_some_and(|piece| prefix.matches(piece));
-    let end = ends.get(ends.partition_point(|end| !has(0, *end))).copied().filter(|end| has(0, *end));
-    let Some(end) = end else { return vec![part(text, false)] };
-    let starts = text.get(..end).unwrap_or_default().char_indices().rev().map(|(at, _)| at);
-    let start = starts.take(MAX_MARKED_CHARS).find(|start| has(*start, end)).unwrap_or(0);
+    let Range { start, end } = prefix.stretch(text).unwrap_or_default();
     let pieces = [(0, start, false), (start, end, true), (end, text.len(), false)];
     let pieces = pieces.into_iter().filter_map(|(from, to, matched)| Some((text.get(from..to)?, matched)));
-    pieces.filter(|(piece, _)| !piece.is_empty()).map(|(piece, matched)| part(piece, matched)).collect()
+    pieces
+        .filter(|(piece, _)| !piece.is_empty())
+        .map(|(piece, matched)| Part { text: piece.to_owned(), matched })
+        .collect()
 }
 
 async fn queries(popular: &impl PopularQueries) -> Result<Popular, StoreError> {

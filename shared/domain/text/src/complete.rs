@@ -1,11 +1,12 @@
 //! Completion of what is being typed.
 
 use std::cmp::Reverse;
+use std::ops::Range;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
-use crate::fold::{self, Class, Run};
+use crate::fold::{self, Class, Folded, Run};
 use crate::lexicon::lexicon;
 use crate::pinyin::{MAX_SYLLABLE, begins_syllable, characters, is_syllable};
 
@@ -51,6 +52,9 @@ struct Unit {
     class: Class,
     /// Its right reading; "" for a letter or digit, which stands for itself.
     right: &'static str,
+    /// Where it stands in the text as given, in bytes.
+    start: usize,
+    end: usize,
 }
 
 /// What a text is looked up by. In order of its letters.
@@ -80,18 +84,16 @@ impl Units {
         for Run { class, from, to } in fold::runs(&folded) {
             let chars = characters(&folded, from, to);
             let base = found.units.len();
+            let given = folded.get(from..to).unwrap_or_default();
+            let unit = |f: &Folded, right| Unit { ch: f.ch, class, right, start: f.start, end: f.end };
             if class == Class::Han {
                 let lengths = lexicon().cut(&chars.iter().collect::<String>());
                 let reading = lexicon().readings.read(&chars, &lengths);
                 found.starts.extend(word_starts(&chars, &lengths).into_iter().map(|start| base + start));
-                found.units.extend(chars.iter().zip(reading).map(|(ch, right)| Unit {
-                    ch: *ch,
-                    class,
-                    right,
-                }));
+                found.units.extend(given.iter().zip(reading).map(|(f, right)| unit(f, right)));
             } else {
                 found.starts.push(base);
-                found.units.extend(chars.into_iter().map(|ch| Unit { ch, class, right: "" }));
+                found.units.extend(given.iter().map(|f| unit(f, "")));
             }
         }
         found
@@ -223,12 +225,22 @@ impl Prefix {
 
     /// Whether `text` really goes on from what was typed: keys leave out what this looks at.
     pub fn matches(&self, text: &str) -> bool {
+        self.stretch(text).is_some()
+    }
+
+    /// What of `text`, in bytes, was typed: from the beginning of a word on, the stretch that ends first. `None` if `text` does
+    /// not [match](Self::matches).
+    pub fn stretch(&self, text: &str) -> Option<Range<usize>> {
         if self.typed.is_empty() || !self.may_match(text) {
-            return false;
+            return None;
         }
         let text = Units::of(text);
-        let starts = text.starts.iter().take(MAX_STARTS);
-        starts.filter_map(|start| text.units.get(*start..)).any(|units| self.walk(units).0)
+        let stretches = text.starts.iter().take(MAX_STARTS).filter_map(|start| {
+            let units = text.units.get(*start..)?;
+            let last = self.walk(units).0?.checked_sub(1)?;
+            Some(units.first()?.start..units.get(last)?.end)
+        });
+        stretches.min_by_key(|stretch| (stretch.end, Reverse(stretch.start)))
     }
 
     /// Hanzi stand for themselves: a text without them need not be read, which takes far longer than to fold it.
@@ -245,16 +257,16 @@ impl Prefix {
         self.walk(&Units::of(text).units).1
     }
 
-    /// Whether it is for the beginning of `units`, and whether for all of them. Follows every way to read it at once: bit
-    /// i of the set says that the units so far may have taken the first i characters.
-    fn walk(&self, units: &[Unit]) -> (bool, bool) {
+    /// How many of `units` it is for at least, if it is for their beginning, and whether it is for all of them. Follows every
+    /// way to read it at once: bit i of the set says that the units so far may have taken the first i characters.
+    fn walk(&self, units: &[Unit]) -> (Option<usize>, bool) {
         let done = 1_u64 << self.typed.len();
         let mut set = 1_u64;
-        let mut reached = false;
+        let mut reached = None;
         for (nth, unit) in units.iter().enumerate() {
             let ways = (0..self.typed.len()).filter(|at| set & (1 << at) != 0);
             set = ways.fold(0, |next, at| next | self.steps(unit, at));
-            reached |= set & done != 0;
+            reached = reached.or((set & done != 0).then_some(nth + 1));
             if set & !done == 0 {
                 return (reached, set & done != 0 && nth + 1 == units.len());
             }
@@ -435,7 +447,7 @@ impl Completer {
                     continue;
                 };
                 let start = entry.units.starts.get(key.place).copied().unwrap_or_default();
-                if !prefix.walk(entry.units.units.get(start..).unwrap_or_default()).0 {
+                if prefix.walk(entry.units.units.get(start..).unwrap_or_default()).0.is_none() {
                     continue;
                 }
                 let class = match (key.right, key.place) {
