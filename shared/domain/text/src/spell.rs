@@ -247,7 +247,8 @@ impl Speller {
             }
             let same = word.text.chars().filter(|ch| window.contains(ch)).count();
             // Nothing in common but the sound of two characters is a coincidence as often as an error.
-            let score = likeness * small(1 + same) / small(1 + window.len()) * small_log(word.documents);
+            let longer = window.len().max(word.chars.into());
+            let score = likeness * small(1 + same) / small(1 + longer) * small_log(word.documents);
             if best.is_none_or(|(known, text)| (score, &*word.text) > (known, text)) {
                 best = Some((score, &word.text));
             }
@@ -526,6 +527,7 @@ mod tests {
             ("天安门", 400),
             ("公寓", 3000),
             ("近", 4000),
+            ("十", 30),
             ("朝阳", 900),
             ("朝阳区", 300),
             ("房", 500),
@@ -539,6 +541,7 @@ mod tests {
         let speller = speller();
         for (typed, meant) in [
             ("三里囤", "三里屯"),
+            ("十刹海", "什刹海"),
             ("顾宫", "故宫"),
             ("三里囤大床房", "三里屯大床房"),
             ("近顾宫 民宿", "近故宫 民宿"),
