@@ -70,7 +70,9 @@ impl Analyzer {
             EntryKind::Pinyin => once(&mut pinyin, &mut analysed.pinyin, entry.text),
             EntryKind::Initials => once(&mut initials, &mut analysed.initials, entry.text),
         });
-        fold::runs(&folded).into_iter().for_each(|run| walk.run(run, true));
+        for run in fold::runs(&folded) {
+            walk.run(run, true);
+        }
         analysed
     }
 
@@ -80,7 +82,9 @@ impl Analyzer {
         let mut words = Vec::new();
         let folded = fold::fold(text);
         let mut walk = Walk::new(&folded, |entry| words.push(Token::from(entry)));
-        fold::runs(&folded).into_iter().for_each(|run| walk.run(run, false));
+        for run in fold::runs(&folded) {
+            walk.run(run, false);
+        }
         words
     }
 
