@@ -114,13 +114,13 @@ impl<'a> Filter<'a> {
             return None;
         }
         let distance_m = metres_between(near.place, *near.places.get(doc)?);
-        let passed = Passed { least_m: *distance_m.start() };
+        let it = Passed { least_m: *distance_m.start() };
         match &self.area {
             Some(area) if *distance_m.end() > area.radius_m => {
-                let within = passed.least_m <= area.radius_m && self.distance_m(doc)? <= area.radius_m;
-                within.then_some(passed)
+                let within = it.least_m <= area.radius_m && self.distance_m(doc)? <= area.radius_m;
+                within.then_some(it)
             }
-            Some(_) | None => Some(passed),
+            Some(_) | None => Some(it),
         }
     }
 }
