@@ -238,7 +238,8 @@ impl Speller {
         let text: String = window.iter().collect();
         let typed = self.documents(&text);
         let words = if lexicon().has_word(&text) { vec![window.len()] } else { lexicon().cut(&text) };
-        let letters = lexicon().readings.read(window, &words).concat();
+        let reading = lexicon().readings.read(window, &words);
+        let letters = reading.concat();
         let mut best: Option<(f32, &str)> = None;
         let mut try_word = |number: u32, likeness: f32| {
             let Some(word) = self.better(number, typed) else { return };
@@ -259,6 +260,14 @@ impl Speller {
             }
         }
         if exact {
+            // Who knows a character by another reading has typed it for that (三里囤: tun, not dun).
+            for letters in lexicon().readings.others(window, &reading).into_iter().map(|way| way.concat()) {
+                for number in at(&self.pinyin, hash(&letters)) {
+                    if self.word(number).is_some_and(|word| *word.letters == *letters) {
+                        try_word(number, SAME_PINYIN);
+                    }
+                }
+            }
             return best;
         }
         let sound = sounds(&letters);
@@ -561,6 +570,14 @@ mod tests {
         ] {
             assert_eq!(speller.correct(typed).as_deref(), Some(meant), "{typed}");
         }
+    }
+
+    #[test]
+    fn a_character_that_some_titles_have_is_still_taken_for_its_sound() {
+        let words = [("三里屯", 900), ("三里", 900), ("囤", 10), ("大床房", 2000)];
+        let speller = Speller::new(words.map(|(word, documents)| (word.to_owned(), documents)));
+        assert_eq!(speller.correct("三里囤").as_deref(), Some("三里屯"));
+        assert_eq!(speller.correct("三里囤大床房").as_deref(), Some("三里屯大床房"));
     }
 
     #[test]
