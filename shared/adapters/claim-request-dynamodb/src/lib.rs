@@ -10,14 +10,14 @@
 
 mod request_item;
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
     Client,
     error::BuildError,
     types::{AttributeValue, PutRequest, WriteRequest},
 };
-use coupon_dynamodb::{condition_held, corrupt, store_error};
+use coupon_dynamodb::{Consumed, condition_held, corrupt, store_error, write_batch};
 use domain_coupon::StoreError;
 use domain_ids::{CouponId, GuestId, RequestId, TemplateId};
 use futures_util::{TryStreamExt, future::try_join, stream};
@@ -31,10 +31,6 @@ pub const KEPT_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 /// Items of one `BatchWriteItem`, at most.
 const ITEMS_PER_WRITE: usize = 25;
-
-/// Times that items `DynamoDB` left unprocessed are written again, and how long to wait before the first; it doubles.
-const MAX_BATCH_ROUNDS: u32 = 4;
-const FIRST_WAIT: Duration = Duration::from_millis(20);
 
 /// Single writes under way at once.
 const CONCURRENCY: usize = 25;
@@ -108,20 +104,8 @@ impl ClaimRequests {
             let put = PutRequest::builder().set_item(Some(item.clone())).build()?;
             Ok::<_, BuildError>(WriteRequest::builder().put_request(put).build())
         };
-        let mut writes: Vec<WriteRequest> =
-            items.iter().map(put).collect::<Result<_, _>>().map_err(corrupt)?;
-        for round in 0..MAX_BATCH_ROUNDS {
-            if round > 0 {
-                tokio::time::sleep(FIRST_WAIT * 2_u32.pow(round - 1)).await;
-            }
-            let batch = self.client.batch_write_item().request_items(&self.table, writes);
-            let output = batch.send().await.map_err(store_error)?;
-            writes = output.unprocessed_items.unwrap_or_default().into_values().flatten().collect();
-            if writes.is_empty() {
-                return Ok(());
-            }
-        }
-        Err(StoreError::Throttled("items of a batch stayed unprocessed".into()))
+        let writes = items.iter().map(put).collect::<Result<_, _>>().map_err(corrupt)?;
+        write_batch(&self.client, &self.table, writes, &Consumed::default()).await
     }
 
     async fn write_if_new(&self, items: Vec<Item>) -> Result<(), StoreError> {

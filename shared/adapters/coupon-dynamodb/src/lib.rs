@@ -13,6 +13,7 @@
 //! is its own limit: a guest cannot hold the same ordinal of a template twice. Templates alone carry the keys of
 //! the index `templates-by-end`; coupons that may still expire carry those of `coupons-by-expiry`.
 
+mod batch;
 mod cancelled;
 mod claim;
 mod consumed;
@@ -36,6 +37,7 @@ use aws_sdk_dynamodb::Client;
 use domain_coupon::{StoreError, Template};
 use domain_ids::TemplateId;
 
+pub use batch::{read_batch, write_batch};
 pub use cancelled::Cancelled;
 pub use consumed::{Consumed, Units};
 pub use error::{condition_held, corrupt, is_throttling, store_error};

@@ -95,7 +95,7 @@ async fn a_top_up_waits_for_the_claims_in_its_way() {
     assert_eq!(busy.num_calls(), 7);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_shard_that_was_not_read_never_passes_for_empty() {
     let unread = mock!(Client::batch_get_item)
         .sequence()
@@ -110,6 +110,7 @@ async fn a_shard_that_was_not_read_never_passes_for_empty() {
         .build();
     let read = table(&[&unread]).open_shards(testing::template(1).id, &[Shard(0)]).await;
     assert!(matches!(read, Err(StoreError::Throttled(_))), "{read:?}");
+    assert_eq!(unread.num_calls(), 4);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::{
 };
 
 use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnConsumedCapacity};
-use coupon_dynamodb::{condition_held, corrupt, store_error};
+use coupon_dynamodb::{condition_held, corrupt, read_batch, store_error};
 use domain_coupon::{Page, StoreError};
 use domain_homestay::{
     Homestay, HomestayPosition, HomestayShelf, HomestayStore, ImportMark, ImportStore, StoredHomestay,
@@ -23,9 +23,6 @@ use crate::{
 
 /// Keys of one `BatchGetItem`: what DynamoDB takes. A hundred of the largest homestays are 2.4 MB, of 16 that it returns.
 const KEYS_PER_READ: usize = 100;
-
-/// Times that keys which DynamoDB left unprocessed are asked for again.
-const MAX_BATCH_ROUNDS: u32 = 4;
 
 /// Where a scan goes on: the keys of an item, of whatever kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,26 +85,7 @@ impl HomestayTable {
     async fn some(&self, ids: &[HomestayId]) -> Result<Vec<Item>, StoreError> {
         let keys = ids.iter().map(keys::homestay).collect();
         let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
-        let mut requested = HashMap::from([(self.table.clone(), wanted.map_err(corrupt)?)]);
-        let mut found = Vec::with_capacity(ids.len());
-        for _ in 0..MAX_BATCH_ROUNDS {
-            let output = self
-                .client
-                .batch_get_item()
-                .set_request_items(Some(requested))
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await
-                .map_err(store_error)?;
-            self.consumed.read(output.consumed_capacity());
-            found.extend(output.responses.into_iter().flatten().flat_map(|(_, items)| items));
-            requested = output.unprocessed_keys.unwrap_or_default();
-            if requested.is_empty() {
-                return Ok(found);
-            }
-        }
-        // A homestay that was not read must not pass for one that is not there.
-        Err(StoreError::Throttled("keys of a batch stayed unprocessed".into()))
+        read_batch(&self.client, &self.table, wanted.map_err(corrupt)?, &self.consumed).await
     }
 
     async fn put(&self, homestay: &Homestay, mark: Option<&ImportMark>) -> Result<bool, StoreError> {

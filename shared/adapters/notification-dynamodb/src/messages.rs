@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, KeysAndAttributes, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
     error::ConditionalCheckFailedException,
 };
-use coupon_dynamodb::{corrupt, replace_state, store_error};
+use coupon_dynamodb::{corrupt, read_batch, replace_state, store_error};
 use domain_coupon::{Page, StoreError};
 use domain_ids::MessageId;
 use domain_notification::{
@@ -126,18 +126,14 @@ impl DueMessages for NotificationTable {
 impl NotificationTable {
     /// The messages at these places, in their order, without those that are gone meanwhile.
     async fn look_up(&self, positions: &[MessagePosition]) -> Result<Vec<Message>, StoreError> {
-        let mut left: Vec<Key> = positions.iter().map(|it| keys::message(it.id)).collect();
-        let mut found = Vec::with_capacity(left.len());
-        while !left.is_empty() {
-            let wanted = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build();
-            let get = self.client.batch_get_item().request_items(&self.table, wanted.map_err(corrupt)?);
-            let output = get.send().await.map_err(store_error)?;
-            for item in output.responses.unwrap_or_default().into_values().flatten() {
-                found.push(message_from_item(item).map_err(corrupt)?);
-            }
-            let unread = output.unprocessed_keys.unwrap_or_default().remove(&self.table);
-            left = unread.map(|unread| unread.keys).unwrap_or_default();
+        if positions.is_empty() {
+            return Ok(Vec::new());
         }
+        let wanted = positions.iter().map(|it| keys::message(it.id)).collect();
+        let wanted = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true).build();
+        let items = read_batch(&self.client, &self.table, wanted.map_err(corrupt)?, &self.consumed).await?;
+        let mut found =
+            items.into_iter().map(message_from_item).collect::<Result<Vec<_>, _>>().map_err(corrupt)?;
         found.sort_by_key(|message| positions.iter().position(|it| it.id == message.id));
         Ok(found)
     }
