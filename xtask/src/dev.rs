@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::{
-    Endpoints, Identity, Options, Stack, aws, guide,
+    Endpoints, Identity, Options, Stack, aws, guide, seed_homestays,
     service::Lifetime,
     stack::{State, endpoints_file},
     step::Progress,
@@ -29,7 +29,13 @@ pub(crate) async fn up(port: Option<u16>, is_detached: bool) -> Result<()> {
         stack = Stack::start_for(options, lifetime, &progress) => stack?,
         interrupted = tokio::signal::ctrl_c() => return Ok(interrupted?),
     };
+    let has_listings = seed_homestays::start_listings(stack.endpoints(), &progress)
+        .await
+        .context("cannot import the real listings; without their file the stack starts as well")?;
     guide::print(stack.endpoints()).await?;
+    if has_listings {
+        println!("\nThe real listings are being imported and can be found within a minute.");
+    }
     if is_detached {
         stack.detach();
         println!("\nRunning in the background: `cargo xtask status`, `cargo xtask down`.");

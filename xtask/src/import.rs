@@ -66,7 +66,7 @@ impl Upload {
     }
 
     /// A file of ours as it is, or a file of listings converted.
-    fn read(file: &Path, city: &str) -> Result<Self> {
+    pub(crate) fn read(file: &Path, city: &str) -> Result<Self> {
         let content = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         let is_json = file.extension().is_some_and(|extension| extension == "jsonl" || extension == "ndjson");
         if is_json {
@@ -108,8 +108,8 @@ pub(crate) async fn command(arguments: Arguments) -> Result<ExitCode> {
     report(&api, &token, &import).await
 }
 
-/// Uploads, starts, and waits until it is over: the import as it is then.
-pub(crate) async fn run(
+/// Uploads and starts: the import as it is at first.
+pub(crate) async fn start(
     api: &Api,
     token: &str,
     upload: Upload,
@@ -130,10 +130,21 @@ pub(crate) async fn run(
     });
     let started = api.send(Method::POST, "/v1/admin/homestay-imports", Some(token), Some(&body)).await?;
     ensure!(started.status == StatusCode::ACCEPTED, "the import is refused: {}", started.brief());
-    let id = started.text("id").context("an import without an id")?.to_owned();
+    Ok(started.body)
+}
 
+/// Uploads, starts, and waits until it is over: the import as it is then.
+pub(crate) async fn run(
+    api: &Api,
+    token: &str,
+    upload: Upload,
+    order: &Order<'_>,
+    progress: &Progress,
+) -> Result<Value> {
+    let mut import = start(api, token, upload, order, progress).await?;
+    let id = import.get("id").and_then(Value::as_str).context("an import without an id")?.to_owned();
     let step = progress.counted("import", 100);
-    let (mut import, mut percent) = (started.body, 0);
+    let mut percent = 0;
     let mut moved = Instant::now();
     while status(&import) == Some("running") {
         tokio::time::sleep(POLL_INTERVAL).await;

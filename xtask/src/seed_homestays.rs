@@ -1,4 +1,5 @@
-//! The homestays of a fresh stack: made up, a few hundred, the same ones each time.
+//! The homestays of a fresh stack: made up, a few hundred, the same ones each time; and on a developer's the real listings, where
+//! they are.
 #![expect(clippy::float_arithmetic, reason = "coordinates and stars; no money")]
 
 use anyhow::{Result, ensure};
@@ -8,6 +9,7 @@ use crate::{
     Api, Endpoints, Identity,
     import::{self, Order, Upload},
     step::Progress,
+    workspace,
 };
 
 /// Where they are: city, district, what people call the place, and its coordinates (GCJ-02).
@@ -76,11 +78,31 @@ const EXTRAS: [(&str, &str); 8] = [
 /// How many there are of each place.
 const PER_PLACE: usize = 10;
 
-/// Imports them; what is there already stays as it is.
-pub(crate) async fn seed(endpoints: &Endpoints, progress: &Progress) -> Result<()> {
+/// Real listings beside the checkout, and their city. They are no part of the project.
+const LISTINGS: (&str, &str) = ("../shared/data/listings/beijing.csv", "北京");
+
+/// Starts the import of the real listings, where they are; whether there are any. It goes on by itself for about half a minute.
+pub(crate) async fn start_listings(endpoints: &Endpoints, progress: &Progress) -> Result<bool> {
+    let (file, city) = LISTINGS;
+    let file = workspace::root().join(file);
+    if !file.exists() {
+        return Ok(false);
+    }
+    let (api, token) = operator(endpoints).await?;
+    let order = Order { source: "listings", host: None, datum: "gcj02", dry_run: false };
+    import::start(&api, &token, Upload::read(&file, city)?, &order, progress).await?;
+    Ok(true)
+}
+
+async fn operator(endpoints: &Endpoints) -> Result<(Api, String)> {
     let admin = endpoints.admin()?;
     let token = Identity::new(endpoints).await.token(&admin.name, &admin.password).await?.access_token;
-    let api = Api::new(&endpoints.api_url)?;
+    Ok((Api::new(&endpoints.api_url)?, token))
+}
+
+/// Imports them; what is there already stays as it is.
+pub(crate) async fn seed(endpoints: &Endpoints, progress: &Progress) -> Result<()> {
+    let (api, token) = operator(endpoints).await?;
     let order = Order { source: "demo", host: None, datum: "gcj02", dry_run: false };
     let import = import::run(&api, &token, Upload::of_rows(homestays()), &order, progress).await?;
     let is_done = import.get("status").is_some_and(|status| status == "done");

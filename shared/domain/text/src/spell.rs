@@ -254,20 +254,16 @@ impl Speller {
                 best = Some((score, &word.text));
             }
         };
-        for number in at(&self.pinyin, hash(&letters)) {
-            if self.word(number).is_some_and(|word| *word.letters == *letters) {
-                try_word(number, SAME_PINYIN);
+        // Who knows a character by another reading has typed it for that (三里囤: tun, not dun).
+        let others = if exact { lexicon().readings.others(window, &reading) } else { Vec::new() };
+        for letters in std::iter::once(letters.clone()).chain(others.iter().map(|way| way.concat())) {
+            for number in at(&self.pinyin, hash(&letters)) {
+                if self.word(number).is_some_and(|word| *word.letters == *letters) {
+                    try_word(number, SAME_PINYIN);
+                }
             }
         }
         if exact {
-            // Who knows a character by another reading has typed it for that (三里囤: tun, not dun).
-            for letters in lexicon().readings.others(window, &reading).into_iter().map(|way| way.concat()) {
-                for number in at(&self.pinyin, hash(&letters)) {
-                    if self.word(number).is_some_and(|word| *word.letters == *letters) {
-                        try_word(number, SAME_PINYIN);
-                    }
-                }
-            }
             return best;
         }
         let sound = sounds(&letters);

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use e2e::{Answer, Person, aws, homestay, search, send, tick, until};
 use futures_util::future::join_all;
-use reqwest::Method;
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::join;
 use xtask::Stack;
 
-use crate::weather::{Fault, Weather};
+use crate::weather::{Fault, Weather, every_storm};
 
 /// What is done to DynamoDB for hosts, imports and rebuilds.
 const READING: [&str; 5] = ["GetItem", "BatchGetItem", "Query", "Scan", "DescribeTable"];
@@ -168,6 +168,18 @@ async fn delete(host: &Person, id: &str) {
     .await;
 }
 
+/// What is answered in the end to a request that is repeated until it is known to be done.
+async fn insist(status: u16, request: impl Fn() -> RequestBuilder) -> Value {
+    let mut done = Value::Null;
+    until(async || {
+        let answer = send(request()).await;
+        done = answer.body.clone();
+        is(status, &answer)
+    })
+    .await;
+    done
+}
+
 /// Whether it was done. Otherwise it may have been: by one whose answer came too late, somebody has changed it meanwhile.
 fn is(status: u16, answer: &Answer) -> bool {
     let open = matches!(answer.status, 412 | 429 | 503);
@@ -223,25 +235,9 @@ fn homestays_survive_every_storm() {
         let weather = Weather::over(stack).await;
         let town = Town::of(stack, "风暴镇").await;
         let all = [&READING[..], &WRITING].concat();
-        let throttling = Fault::throttled().on(&all, 0.3);
-        let outage = Fault::outage().on(&all, 0.3);
-        let reset = Fault::reset().on(&all, 0.2);
         let conflict = Fault::conflict_with_a_transaction().on(&WRITING, 0.3);
-        let too_late = Fault::too_late().on(&WRITING, 0.15);
-        let answer_lost = Fault::answer_lost().on(&WRITING, 0.5);
-        let everything = [&conflict, &too_late, &answer_lost, &throttling, &outage, &reset];
-        let everything = everything.into_iter().flatten().cloned().collect();
-
         let mut expected = Shown::new();
-        for (name, rules) in [
-            ("throttling", throttling),
-            ("outage", outage),
-            ("connection reset", reset),
-            ("conflict", conflict),
-            ("answer too late", too_late),
-            ("answer lost after the write", answer_lost),
-            ("everything at once", everything),
-        ] {
+        for (name, rules) in every_storm((&all, &WRITING), conflict, 0.5) {
             weather.storm(&rules).await;
             let left = town.live(name).await;
             weather.clear(name).await;
@@ -273,14 +269,8 @@ fn an_index_is_rebuilt_in_a_storm_while_hosts_go_on() {
         ];
         weather.storm(&storm.concat()).await;
         let rebuilds = "/v1/admin/search-index/rebuilds";
-        let mut rebuild = Value::Null;
-        until(async || {
-            let order = operator.request(Method::POST, rebuilds).header("Idempotency-Key", "storm-rebuild");
-            let ordered = send(order).await;
-            rebuild = ordered.body.clone();
-            is(202, &ordered)
-        })
-        .await;
+        let order = || operator.request(Method::POST, rebuilds).header("Idempotency-Key", "storm-rebuild");
+        let mut rebuild = insist(202, order).await;
         let path = format!("{rebuilds}/{}", text(&rebuild["id"]));
         let done = until(async || {
             let now = operator.get(&path).await;
@@ -352,27 +342,15 @@ fn an_import_takes_each_row_once_in_a_storm() {
             Fault::reset().on(&all, 0.03),
         ];
         weather.storm(&storm.concat()).await;
-        let mut prepared = Value::Null;
-        until(async || {
-            let upload = operator.request(Method::POST, "/v1/admin/homestay-uploads");
-            let answer = send(upload.json(&json!({"bytes": content.len()}))).await;
-            prepared = answer.body.clone();
-            is(201, &answer)
-        })
-        .await;
+        let upload = || operator.request(Method::POST, "/v1/admin/homestay-uploads");
+        let prepared = insist(201, || upload().json(&json!({"bytes": content.len()}))).await;
         xtask::upload(&text(&prepared["url"]), content).await.unwrap();
         let order = json!({
             "uploadId": prepared["uploadId"], "format": "jsonl", "source": "storm",
             "host": town.hosts[0].subject(), "datum": "gcj02", "dryRun": false,
         });
-        let mut import = Value::Null;
-        until(async || {
-            let start = operator.request(Method::POST, "/v1/admin/homestay-imports");
-            let started = send(start.header("Idempotency-Key", "storm-import").json(&order)).await;
-            import = started.body.clone();
-            is(202, &started)
-        })
-        .await;
+        let start = || operator.request(Method::POST, "/v1/admin/homestay-imports").json(&order);
+        let mut import = insist(202, || start().header("Idempotency-Key", "storm-import")).await;
         let path = format!("/v1/admin/homestay-imports/{}", text(&import["id"]));
         until(async || {
             let now = operator.get(&path).await;
@@ -459,11 +437,7 @@ fn guests_find_what_nobody_can_count_and_nothing_counts_twice() {
             });
             // Clicks as an impatient guest does.
             for _ in 0..2 {
-                until(async || {
-                    let click = guest.request(Method::POST, "/v1/search-clicks").json(&click);
-                    is(202, &send(click).await)
-                })
-                .await;
+                insist(202, || guest.request(Method::POST, "/v1/search-clicks").json(&click)).await;
             }
         }
         let url = queue_url(stack, "SearchEventQueue").await;

@@ -8,7 +8,7 @@ mod weather;
 use e2e::{Person, send, until};
 use reqwest::Method;
 use serde_json::{Value, json};
-use weather::{Fault, Weather};
+use weather::{Fault, Weather, every_storm};
 use xtask::{Stack, sale};
 
 /// Small, so that the last units are fought over most of the time.
@@ -29,24 +29,8 @@ const WRITING: [&str; 1] = ["TransactWriteItems"];
 fn a_sale_survives_every_storm() {
     e2e::deployed("storm", true, async |stack| {
         let weather = Weather::over(stack).await;
-        let throttling = Fault::throttled().on(&CLAIMING, 0.3);
-        let outage = Fault::outage().on(&CLAIMING, 0.3);
-        let reset = Fault::reset().on(&CLAIMING, 0.2);
-        let conflict = Fault::conflict().on(&WRITING, 0.4);
-        let too_late = Fault::too_late().on(&WRITING, 0.15);
-        let answer_lost = Fault::answer_lost().on(&WRITING, 0.4);
-        let everything = [&throttling, &outage, &reset, &conflict, &too_late, &answer_lost];
-        let everything = everything.into_iter().flatten().cloned().collect();
-
-        for (name, rules) in [
-            ("throttling", throttling),
-            ("outage", outage),
-            ("connection reset", reset),
-            ("conflict", conflict),
-            ("answer too late", too_late),
-            ("answer lost after the write", answer_lost),
-            ("everything at once", everything),
-        ] {
+        let storms = every_storm((&CLAIMING, &WRITING), Fault::conflict().on(&WRITING, 0.4), 0.4);
+        for (name, rules) in storms {
             survives(stack, &weather, name, &rules, &SALE).await;
         }
         let queued = sale::Options { mode: sale::Mode::Queued, ..SALE };

@@ -80,6 +80,27 @@ impl Fault {
     }
 }
 
+/// Storms of each kind by itself, then all at once: at `calls`, and where only a write can be struck so at `writes`, by this
+/// `conflict` and so often an `answer_lost`.
+pub fn every_storm(
+    (calls, writes): (&[&str], &[&str]),
+    conflict: Vec<Value>,
+    answer_lost: f64,
+) -> Vec<(&'static str, Vec<Value>)> {
+    let mut storms = vec![
+        // Those of writes first: where several could strike, the first does.
+        ("conflict", conflict),
+        ("answer too late", Fault::too_late().on(writes, 0.15)),
+        ("answer lost after the write", Fault::answer_lost().on(writes, answer_lost)),
+        ("throttling", Fault::throttled().on(calls, 0.3)),
+        ("outage", Fault::outage().on(calls, 0.3)),
+        ("connection reset", Fault::reset().on(calls, 0.2)),
+    ];
+    let everything = storms.iter().flat_map(|(_, rules)| rules).cloned().collect();
+    storms.push(("everything at once", everything));
+    storms
+}
+
 /// The weather between functions and AWS: fair, until a storm is made.
 pub struct Weather {
     proxy: String,
