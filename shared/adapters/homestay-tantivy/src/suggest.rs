@@ -162,3 +162,25 @@ fn frequencies(segment: &Segment, field: Field, all: &mut HashMap<Vec<u8>, u32>)
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_of_many_are_those_of_all_in_order() {
+        for offered in [0, 1, 255, 256, 511, 512, 513, 10_000] {
+            // Many stand alike.
+            let standings = (0_u16..97).map(f32::from).cycle().step_by(31);
+            let mut all: Vec<Candidate> =
+                (0..offered).zip(standings).map(|(doc, standing)| (standing, doc % 3, doc)).collect();
+            let mut best = Best::default();
+            for candidate in &all {
+                best.offer(*candidate);
+            }
+            all.sort_by(better);
+            all.truncate(EXAMINED);
+            assert_eq!(best.sorted(), all, "of {offered}");
+        }
+    }
+}

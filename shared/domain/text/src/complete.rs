@@ -79,10 +79,13 @@ struct Units {
 
 impl Units {
     fn of(text: &str) -> Self {
-        let folded = fold::fold(text);
+        Self::of_folded(&fold::fold(text))
+    }
+
+    fn of_folded(folded: &[Folded]) -> Self {
         let mut found = Self::default();
-        for Run { class, from, to } in fold::runs(&folded) {
-            let chars = characters(&folded, from, to);
+        for Run { class, from, to } in fold::runs(folded) {
+            let chars = characters(folded, from, to);
             let base = found.units.len();
             let given = folded.get(from..to).unwrap_or_default();
             let unit = |f: &Folded, right| Unit { ch: f.ch, class, right, start: f.start, end: f.end };
@@ -231,10 +234,11 @@ impl Prefix {
     /// What of `text`, in bytes, was typed: from the beginning of a word on, the stretch that ends first. `None` if `text` does
     /// not [match](Self::matches).
     pub fn stretch(&self, text: &str) -> Option<Range<usize>> {
-        if self.typed.is_empty() || !self.may_match(text) {
+        let folded = fold::fold(text);
+        if self.typed.is_empty() || !self.may_match(&folded) {
             return None;
         }
-        let text = Units::of(text);
+        let text = Units::of_folded(&folded);
         let stretches = text.starts.iter().take(MAX_STARTS).filter_map(|start| {
             let units = text.units.get(*start..)?;
             let last = self.walk(units).0?.checked_sub(1)?;
@@ -244,12 +248,9 @@ impl Prefix {
     }
 
     /// Hanzi stand for themselves: a text without them need not be read, which takes far longer than to fold it.
-    fn may_match(&self, text: &str) -> bool {
-        let mut hanzi = self.typed.iter().filter(|typed| typed.class == Class::Han).peekable();
-        hanzi.peek().is_none() || {
-            let folded = fold::fold(text);
-            hanzi.all(|typed| folded.iter().any(|f| f.ch == typed.ch))
-        }
+    fn may_match(&self, folded: &[Folded]) -> bool {
+        let mut hanzi = self.typed.iter().filter(|typed| typed.class == Class::Han);
+        hanzi.all(|typed| folded.iter().any(|f| f.ch == typed.ch))
     }
 
     /// Whether what was typed is for the whole of `text`.
